@@ -1,0 +1,197 @@
+# Every error that this package raises on purpose.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tree of errors.
+
+::
+
+    PrusacamError
+    ├─ ConfigError                 one mistake: section, option, line
+    ├─ ConfigErrors                all mistakes of one file
+    ├─ SourceError                 a camera's bytes do not arrive
+    │   ├─ SourceUnavailable       refused, absent, closed        (OSError)
+    │   └─ SourceStalled           connected, but no frame        (TimeoutError)
+    ├─ FrameError                  not a picture, or too large    (ValueError)
+    ├─ CameraNotFound              no camera of that name         (LookupError)
+    ├─ FrameUnavailable            no frame that is fresh enough
+    ├─ PrusaConnectError           Prusa Connect said no
+    │   ├─ ConnectUnavailable      network, 429, 5xx
+    │   ├─ SnapshotRejected        other 4xx
+    │   └─ TokenRejected           401 and 403: the user must act
+    ├─ ControlError                the control socket
+    │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
+    │   └─ RpcError                the peer answered with an error
+    ├─ TimelapseError              a job cannot do what was asked
+    │   └─ RenderError             ffmpeg failed
+    ├─ EmulatorError               a local stand-in could not do its part
+    └─ ClosedError                 used after ``aclose``
+
+Inner layers raise these from their cause. Three places translate them: ``web``
+(status and JSON), ``cli`` (exit code and one line), and the retry loop of an owner
+(logs a change of state once, then counts).
+"""
+
+from __future__ import annotations
+
+
+class PrusacamError(Exception):
+    """Base of all our errors. ``retryable`` says whether waiting may help."""
+
+    retryable = False
+    http_status = 500
+
+
+class ConfigError(PrusacamError, ValueError):
+    """One mistake in the configuration, located as well as it can be."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        section: str | None = None,
+        option: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.section = section
+        self.option = option
+        self.line = line
+
+    def __str__(self) -> str:
+        place = [] if self.line is None else [f"line {self.line}"]
+        if self.section is not None:
+            option = "" if self.option is None else f" {self.option}"
+            place.append(f"[{self.section}]{option}")
+        return f"{', '.join(place)}: {self.message}" if place else self.message
+
+
+class ConfigErrors(PrusacamError, ValueError):
+    """All mistakes of one configuration file, in the order of its lines."""
+
+    def __init__(self, path: str, errors: tuple[ConfigError, ...]) -> None:
+        count = "1 mistake" if len(errors) == 1 else f"{len(errors)} mistakes"
+        super().__init__(f"{path}: {count}: " + "; ".join(map(str, errors)))
+        self.path = path
+        self.errors = errors
+
+
+class SourceError(PrusacamError):
+    """A camera's bytes do not arrive."""
+
+    retryable = True
+    http_status = 503
+
+
+class SourceUnavailable(SourceError, OSError):
+    """The source refused, is absent, or closed the connection."""
+
+
+class SourceStalled(SourceError, TimeoutError):
+    """The source is connected and delivers no frame."""
+
+
+class FrameError(PrusacamError, ValueError):
+    """The bytes are not one whole JPEG, or too many."""
+
+    http_status = 502
+
+
+class CameraNotFound(PrusacamError, LookupError):
+    """No camera of that name is configured."""
+
+    http_status = 404
+
+
+class FrameUnavailable(PrusacamError):
+    """There is no frame, or none fresh enough to be served as live."""
+
+    retryable = True
+    http_status = 503
+
+
+class PrusaConnectError(PrusacamError):
+    """Prusa Connect refused or could not be reached; ``status`` is HTTP's or None."""
+
+    http_status = 502
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ConnectUnavailable(PrusaConnectError):
+    """Network trouble, 429 or 5xx: try again later."""
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_s = retry_after_s
+
+
+class SnapshotRejected(PrusaConnectError):
+    """Prusa Connect will not take this request as it is."""
+
+
+class TokenRejected(PrusaConnectError):
+    """Token or fingerprint are not valid (any more); only the user can mend it."""
+
+
+class ControlError(PrusacamError):
+    """Trouble on the control socket."""
+
+
+class EngineUnavailable(ControlError, ConnectionError):
+    """No engine listens on the control socket."""
+
+    retryable = True
+    http_status = 503
+
+
+class RpcError(ControlError):
+    """A JSON-RPC error, raised by a method or received from the peer.
+
+    ``code`` is JSON-RPC 2.0's number; ``http_status`` is what a web endpoint that
+    relays the call should answer.
+    """
+
+    def __init__(self, code: int, message: str, *, http_status: int = 500) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.http_status = http_status
+
+
+class TimelapseError(PrusacamError):
+    """A timelapse job cannot do what was asked of it."""
+
+    http_status = 409
+
+
+class RenderError(TimelapseError):
+    """ffmpeg failed; ``stderr_tail`` holds its last lines."""
+
+    http_status = 500
+
+    def __init__(
+        self, message: str, *, returncode: int | None = None, stderr_tail: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.returncode = returncode
+        self.stderr_tail = stderr_tail
+
+
+class EmulatorError(PrusacamError):
+    """A local stand-in could not do its part of the demo."""
+
+
+class ClosedError(PrusacamError):
+    """The object was used after ``aclose``."""
