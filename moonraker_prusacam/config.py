@@ -1,0 +1,378 @@
+# prusacam.conf as frozen objects.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user configured, read once.
+
+Every option is declared once: its name, parser, default and one line of
+documentation. ``load`` reports all mistakes of a file together, each with its
+section, option, line and, for a misspelt name, the nearest one that exists.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
+
+from . import ini
+from .errors import ConfigError, ConfigErrors
+from .option import address, boolean, choice, integer, number, option, path, text, url
+from .secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_FILE_BYTES = 256 << 10
+TOKEN = re.compile(r"[A-Za-z0-9_-]{20}")
+CAMERA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
+SOURCE_SCHEMES = ("tcp",)
+TRIGGER_SCHEMES = (
+    "TEN_SEC",
+    "THIRTY_SEC",
+    "SIXTY_SEC",
+    "TEN_MIN",
+    "EACH_LAYER",
+    "FIFTH_LAYER",
+    "GCODE",
+    "MANUAL",
+)
+
+C = TypeVar("C")
+
+
+def token(value: str) -> Secret:
+    """A camera token: 20 characters of the base64url alphabet, blanks trimmed."""
+    stripped = value.strip()
+    if not TOKEN.fullmatch(stripped):
+        raise ValueError(
+            f"a camera token has 20 characters (A-Z a-z 0-9 _ -), this has "
+            f"{len(stripped)}; copy it again from Prusa Connect"
+        )
+    return Secret(stripped)
+
+
+@attrs.frozen
+class EngineConfig:
+    """``[engine]``: where the engine lives and listens."""
+
+    data_path: Path = option(
+        path,
+        "Moonraker's data folder; everything below is found from it",
+        default=Path("~/printer_data").expanduser(),
+    )
+    host: str = option(address, "Address that viewers connect to", default="127.0.0.1")
+    port: int = option(integer(0, 65535), "Port of streams and snapshots", default=8081)
+    socket: Path | None = option(
+        path, "Control socket; `<data_path>/comms/prusacam.sock`", default=None
+    )
+    max_viewers: int = option(
+        integer(1, 1024), "Open streams at once; one more is told 503", default=64
+    )
+    log_level: str = option(
+        choice("debug", "info", "warning", "error"),
+        "What is logged: debug, info, warning or error",
+        default="info",
+    )
+
+    @property
+    def socket_path(self) -> Path:
+        """The control socket's path, configured or derived."""
+        return self.socket or self.data_path / "comms" / "prusacam.sock"
+
+    @property
+    def state_path(self) -> Path:
+        """Where the engine keeps what must survive: identities, print jobs."""
+        return self.data_path / "prusacam"
+
+
+@attrs.frozen
+class CameraConfig:
+    """``[camera NAME]``: where a camera's frames come from, how viewers see them."""
+
+    name: str
+    source: str = option(
+        url(*SOURCE_SCHEMES), "Where frames come from, `tcp://127.0.0.1:9000`"
+    )
+    stale_after_s: float = option(
+        number(0.5, 3600),
+        "Age in seconds from which a frame is no longer served as live",
+        default=5.0,
+        name="stale_after",
+    )
+    max_frame_bytes: int = option(
+        integer(64 << 10, 64 << 20),
+        "Larger frames are dropped and counted",
+        default=8 << 20,
+    )
+    target_fps: int = option(
+        integer(1, 120), "What viewers that poll snapshots are told", default=15
+    )
+    rotation: int = option(
+        choice(0, 90, 180, 270),
+        "How viewers turn the picture, in degrees: 0, 90, 180 or 270",
+        default=0,
+    )
+    flip_horizontal: bool = option(boolean, "Viewers mirror the picture", default=False)
+    flip_vertical: bool = option(
+        boolean, "Viewers turn the picture upside down", default=False
+    )
+    webcam_url: str | None = option(
+        text,
+        "Base address that browsers use; `/webcam2/` for port 8081, as the stock "
+        "nginx of Mainsail and Fluidd has it",
+        default=None,
+    )
+
+
+@attrs.frozen
+class ConnectConfig:
+    """``[connect NAME]``: the camera NAME sends snapshots to Prusa Connect."""
+
+    camera: str
+    token: Secret | None = option(
+        token, "The camera's token from Prusa Connect", default=None
+    )
+    token_file: Path | None = option(
+        path, "A file that holds the token, instead of `token`", default=None
+    )
+    server: str = option(
+        url("https", "http"),
+        "Address of Prusa Connect",
+        default="https://connect.prusa3d.com",
+    )
+    trigger_scheme: str = option(
+        choice(*TRIGGER_SCHEMES),
+        "When snapshots are sent: " + ", ".join(TRIGGER_SCHEMES),
+        default="THIRTY_SEC",
+    )
+
+    @property
+    def secret(self) -> Secret:
+        """The token; ``load`` has made sure that there is one."""
+        if self.token is None:
+            raise ConfigError("no token", section=f"connect {self.camera}")
+        return self.token
+
+
+@attrs.frozen
+class TimelapseConfig:
+    """``[timelapse]``: one frame a layer, one video a print."""
+
+    enabled: bool = option(boolean, "Record every print", default=True)
+    camera: str | None = option(
+        text, "Which camera records; the first one of the file", default=None
+    )
+    trigger: str = option(
+        choice("auto", "macro", "layer"),
+        "What takes a frame: the macro, the layer of print_stats, or auto: the "
+        "layer until a macro is seen",
+        default="auto",
+    )
+    fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)
+    crf: int = option(
+        integer(0, 51), "x264's quality: lower is better and larger", default=23
+    )
+    ffmpeg: Path | None = option(
+        path, "The ffmpeg to use; one on PATH, else imageio-ffmpeg's", default=None
+    )
+    output_path: Path | None = option(
+        path, "Where videos appear; `<data_path>/timelapse`", default=None
+    )
+    jobs_path: Path | None = option(
+        path,
+        "Where frames are kept while a print runs; `<data_path>/prusacam/jobs`; on "
+        "the file system of output_path",
+        default=None,
+    )
+
+
+@attrs.frozen
+class Config:
+    """One prusacam.conf."""
+
+    engine: EngineConfig
+    cameras: tuple[CameraConfig, ...] = ()
+    connect: tuple[ConnectConfig, ...] = ()
+    timelapse: TimelapseConfig | None = None
+
+    @property
+    def videos_path(self) -> Path:
+        """The folder of finished videos."""
+        configured = self.timelapse and self.timelapse.output_path
+        return configured or self.engine.data_path / "timelapse"
+
+    @property
+    def jobs_path(self) -> Path:
+        """The folder of job directories."""
+        configured = self.timelapse and self.timelapse.jobs_path
+        return configured or self.engine.state_path / "jobs"
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "engine": EngineConfig,
+    "camera": CameraConfig,
+    "connect": ConnectConfig,
+    "timelapse": TimelapseConfig,
+}
+NAMED = ("camera", "connect")
+
+
+def option_name(field: attrs.Attribute[Any]) -> str:
+    """The name of ``field`` in the file, or "" for one that is not read from it."""
+    if "parse" not in field.metadata:
+        return ""
+    return str(field.metadata["option"] or field.name)
+
+
+def load(file: Path) -> Config:
+    """Read ``file``; raises ConfigErrors with every mistake in it."""
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigErrors(str(file), (ConfigError(reason),)) from error
+    if len(raw) > MAX_FILE_BYTES:
+        mistake = ConfigError(f"is larger than {MAX_FILE_BYTES} bytes")
+        raise ConfigErrors(str(file), (mistake,))
+    try:
+        content = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        mistake = ConfigError("is not UTF-8 text", line=line)
+        raise ConfigErrors(str(file), (mistake,)) from error
+    return loads(content, str(file))
+
+
+def loads(content: str, file: str = "prusacam.conf") -> Config:
+    """Like ``load``, for the content of a file."""
+    sections, errors = ini.parse(content)
+    reader = _Reader(errors)
+    config = reader.read(sections)
+    if reader.errors:
+        ordered = sorted(reader.errors, key=lambda error: error.line or 0)
+        raise ConfigErrors(file, tuple(ordered))
+    return config
+
+
+class _Reader:
+    """Turns sections into objects and gathers what is wrong with them."""
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        self.errors = errors
+
+    def read(self, sections: list[ini.Section]) -> Config:
+        engine = EngineConfig()
+        cameras: list[CameraConfig] = []
+        uploads: list[ConnectConfig] = []
+        timelapse: TimelapseConfig | None = None
+        known = {
+            name
+            for kind, _, name in (section.name.partition(" ") for section in sections)
+            if kind == "camera"
+        }
+        for section in sections:
+            kind, _, name = section.name.partition(" ")
+            if not self._is_known(section, kind, name):
+                continue
+            if kind == "engine":
+                engine = self._build(EngineConfig, section) or engine
+            elif kind == "camera":
+                if camera := self._build(CameraConfig, section, name=name):
+                    cameras.append(camera)
+            elif kind == "connect":
+                self._expect_camera(name, known, section)
+                if upload := self._build(ConnectConfig, section, camera=name):
+                    uploads.append(self._with_token(section, upload))
+            else:
+                if wanted := section.options.get("camera"):
+                    self._expect_camera(wanted.text, known, section, "camera")
+                timelapse = self._build(TimelapseConfig, section)
+        if not known:
+            self._fail("there is no [camera NAME] section, so there is nothing to do")
+        return Config(engine, tuple(cameras), tuple(uploads), timelapse)
+
+    def _is_known(self, section: ini.Section, kind: str, name: str) -> bool:
+        if kind not in SECTIONS:
+            self._fail(f"unknown section{_nearest(kind, SECTIONS)}", section)
+        elif kind in NAMED and not name:
+            self._fail(f"has no name: write [{kind} NAME]", section)
+        elif kind not in NAMED and name:
+            self._fail(f"takes no name: write [{kind}]", section)
+        elif name and not CAMERA_NAME.fullmatch(name):
+            self._fail(
+                "a name has 1 to 64 letters, digits, blanks, '_', '.' or '-'", section
+            )
+        else:
+            return True
+        return False
+
+    def _build(self, cls: type[C], section: ini.Section, **values: Any) -> C | None:
+        fields = {
+            option_name(field): field
+            for field in attrs.fields(cast("type[attrs.AttrsInstance]", cls))
+            if option_name(field)
+        }
+        failed = False
+        for name, written in section.options.items():
+            if name not in fields:
+                known = _nearest(name, fields)
+                self._fail(f"unknown option{known}", section, name)
+                failed = True
+                continue
+            field = fields[name]
+            try:
+                values[field.name] = field.metadata["parse"](written.text)
+            except ValueError as error:
+                self._fail(str(error), section, name)
+                failed = True
+        for name, field in fields.items():
+            if field.default is attrs.NOTHING and name not in section.options:
+                self._fail(f"option '{name}' is missing", section)
+                failed = True
+        return None if failed else cls(**values)
+
+    def _with_token(self, section: ini.Section, upload: ConnectConfig) -> ConnectConfig:
+        if (upload.token is None) == (upload.token_file is None):
+            self._fail("needs either 'token' or 'token_file'", section)
+        elif upload.token_file is not None:
+            try:
+                secret = token(upload.token_file.read_text())
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                message = f"{upload.token_file}: {reason}"
+                self._fail(message, section, "token_file")
+            else:
+                return attrs.evolve(upload, token=secret)
+        return upload
+
+    def _expect_camera(
+        self, name: str, known: set[str], section: ini.Section, field: str | None = None
+    ) -> None:
+        if name not in known:
+            near = _nearest(name, known)
+            self._fail(f"there is no [camera {name}]{near}", section, field)
+
+    def _fail(
+        self, message: str, section: ini.Section | None = None, name: str | None = None
+    ) -> None:
+        line = None
+        if section is not None:
+            written = section.options.get(name) if name else None
+            line = written.line if written else section.line
+        self.errors.append(
+            ConfigError(
+                message,
+                section=section.name if section else None,
+                option=name,
+                line=line,
+            )
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""

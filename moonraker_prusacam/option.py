@@ -1,0 +1,143 @@
+# Values of configuration options.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parsers that turn an option's text into a checked value.
+
+Each raises ValueError with a sentence that says what was expected. The sentence of a
+secret's parser never repeats the text.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+
+def option(
+    parse: Callable[[str], T], doc: str, *, default: Any = attrs.NOTHING, name: str = ""
+) -> Any:
+    """An attrs field that is read from the option ``name`` (else the field's name)."""
+    return attrs.field(
+        default=default,
+        metadata={"parse": parse, "doc": doc, "option": name},
+        kw_only=True,
+    )
+
+
+def text(value: str) -> str:
+    """Any text that is not empty."""
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def boolean(value: str) -> bool:
+    """Klipper's and Python's spellings of true and false."""
+    try:
+        return BOOLEANS[value.lower()]
+    except KeyError:
+        raise ValueError(f"{value!r} is neither True nor False") from None
+
+
+def integer(minimum: int, maximum: int) -> Callable[[str], int]:
+    """A whole number from ``minimum`` to ``maximum``."""
+
+    def parse(value: str) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a whole number") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"{number} is not from {minimum} to {maximum}")
+        return number
+
+    return parse
+
+
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
+    """A number from ``minimum`` to ``maximum``."""
+
+    def parse(value: str) -> float:
+        try:
+            parsed = float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number") from None
+        if not (math.isfinite(parsed) and minimum <= parsed <= maximum):
+            raise ValueError(f"{value} is not from {minimum:g} to {maximum:g}")
+        return parsed
+
+    return parse
+
+
+def choice(*values: Any) -> Callable[[str], Any]:
+    """One of ``values``, whatever its upper and lower case."""
+    spelled = {str(value).lower(): value for value in values}
+
+    def parse(value: str) -> Any:
+        try:
+            return spelled[value.lower()]
+        except KeyError:
+            known = ", ".join(map(str, values))
+            raise ValueError(f"{value!r} is not one of: {known}") from None
+
+    return parse
+
+
+def path(value: str) -> Path:
+    """An absolute path; ``~`` is the user's home."""
+    try:
+        expanded = Path(text(value)).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{value!r}: {error}") from None
+    if not expanded.is_absolute():
+        raise ValueError(f"{value!r} is not an absolute path (or one from ~)")
+    return expanded
+
+
+def address(value: str) -> str:
+    """A numeric IPv4 or IPv6 address to listen on."""
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an IP address (127.0.0.1 serves this host only)"
+        ) from None
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    """A URL with one of ``schemes`` and a host, and a port from 1 to 65535 if any."""
+
+    def parse(value: str) -> str:
+        known = ", ".join(f"{scheme}://" for scheme in schemes)
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"is not a URL: {error}") from None
+        if parts.scheme not in schemes:
+            raise ValueError(f"does not start with one of: {known}")
+        if not parts.hostname or any(character.isspace() for character in value):
+            raise ValueError("has no host, or has blanks in it")
+        if port == 0:
+            raise ValueError("has the port 0")
+        return value
+
+    return parse
