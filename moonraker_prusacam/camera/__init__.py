@@ -1,0 +1,13 @@
+# The camera package: from a camera's bytes to frames.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One owner for each camera: its source, its newest frame, its consumers."""
+
+from __future__ import annotations
+
+from .camera import Camera, CameraState, CameraStatus
+from .frame import Frame, ScannerStats
+from .scanner import Scanner
+
+__all__ = ["Camera", "CameraState", "CameraStatus", "Frame", "Scanner", "ScannerStats"]

@@ -1,0 +1,246 @@
+# A camera: its source, its newest frame, and who waits for it.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One owner of a source, any number of consumers of its frames.
+
+``latest`` is one reference that is swapped; nobody waits for anybody. The source is
+tried again for ever, and a frame that is too old is never handed out as live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import random
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+import attrs
+
+from moonraker_prusacam.errors import FrameUnavailable, SourceError
+from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.tasks import TaskOwner
+
+from .scanner import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moonraker_prusacam.config import CameraConfig
+
+    from .frame import Frame
+    from .scanner import ScannerStats
+    from .sources import Source
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_S = 0.2
+LAST_DELAY_S = 5.0
+FPS_WINDOW_S = 5.0
+MAX_RECENT = 512
+
+
+class CameraState(enum.StrEnum):
+    """What a viewer can expect."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"
+    FAILED = "failed"
+
+
+@attrs.frozen
+class CameraStatus:
+    """A camera's state with its reason, in words, and since when (unix seconds)."""
+
+    state: CameraState
+    reason: str
+    since: float
+    last_frame: float | None
+
+
+class Camera:
+    """A configured source and its newest frame."""
+
+    def __init__(self, config: CameraConfig, source: Source) -> None:
+        self.config = config
+        self.name = config.name
+        self._source = source
+        self._scanner = Scanner(config.max_frame_bytes)
+        self._latest: Frame | None = None
+        self._next: asyncio.Future[Frame] | None = None
+        self._delay_s = FIRST_DELAY_S
+        self._connects = 0
+        self._recent_ns: deque[int] = deque(maxlen=MAX_RECENT)
+        self._pending_reason: str | None = None
+        self._status = CameraStatus(
+            CameraState.CONNECTING, "waiting for the first frame", time.time(), None
+        )
+        self._state_log = StateLog(log, f"Camera {self.name}")
+        self._stale_timer: asyncio.TimerHandle | None = None
+        self._tasks = TaskOwner(f"camera:{self.name}")
+        self.on_frame: list[Callable[[Frame], None]] = []
+        self.on_state: list[Callable[[Camera], None]] = []
+
+    def start(self) -> None:
+        """Begin to read the source, for ever."""
+        self._tasks.start("source", self._run())
+
+    async def aclose(self) -> None:
+        """Let go of the source. Idempotent."""
+        await self._tasks.aclose()
+        if self._stale_timer is not None:
+            self._stale_timer.cancel()
+        if self._next is not None:
+            self._next.cancel()
+
+    @property
+    def status(self) -> CameraStatus:
+        """The state that viewers are told."""
+        newest = self._latest
+        status = self._status
+        if status.state is CameraState.LIVE and self.fresh() is None:
+            status = self._stale_status()  # the timer is a moment late
+        return attrs.evolve(
+            status, last_frame=None if newest is None else newest.wall_time
+        )
+
+    @property
+    def scanner_stats(self) -> ScannerStats:
+        """What the scanner counted since the start."""
+        return self._scanner.stats
+
+    @property
+    def connects(self) -> int:
+        """How often the source was opened."""
+        return self._connects
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the last FPS_WINDOW_S seconds."""
+        since = time.monotonic_ns() - int(FPS_WINDOW_S * 1e9)
+        recent = [stamp for stamp in self._recent_ns if stamp > since]
+        if len(recent) < 2:
+            return 0.0
+        return (len(recent) - 1) / ((recent[-1] - recent[0]) / 1e9)
+
+    @property
+    def newest(self) -> Frame | None:
+        """The newest frame, whatever its age."""
+        return self._latest
+
+    def fresh(self) -> Frame | None:
+        """The newest frame if it may still be served as live."""
+        frame = self._latest
+        if frame is None or frame.age_s() > self.config.stale_after_s:
+            return None
+        return frame
+
+    def latest(self) -> Frame:
+        """Like ``fresh``; raises FrameUnavailable with the reason."""
+        frame = self.fresh()
+        if frame is None:
+            raise FrameUnavailable(f"camera '{self.name}': {self.status.reason}")
+        return frame
+
+    async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
+        """The first frame whose first byte came after ``than_ns`` (monotonic ns).
+
+        Raises FrameUnavailable when none comes in time.
+        """
+        frame = self._latest
+        try:
+            async with asyncio.timeout(timeout_s):
+                while frame is None or frame.first_ns < than_ns:
+                    if self._next is None:
+                        self._next = asyncio.get_running_loop().create_future()
+                    frame = await asyncio.shield(self._next)
+        except TimeoutError:
+            raise FrameUnavailable(
+                f"camera '{self.name}' gave no new frame within {timeout_s:g} s: "
+                f"{self.status.reason}"
+            ) from None
+        return frame
+
+    async def _run(self) -> None:
+        while True:
+            self._connects += 1
+            try:
+                await self._source.run(self._receive)
+            except SourceError as error:
+                self._lost(str(error))
+            except Exception as error:  # a bug in a source must not end the camera
+                log.exception("Camera %s: the source failed", self.name)
+                self._lost(f"internal error ({type(error).__name__}); see the log")
+            self._scanner.reset()
+            # Jitter keeps many cameras from knocking at one host in step.
+            await asyncio.sleep(self._delay_s * random.uniform(0.8, 1.2))  # noqa: S311
+            self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
+
+    def _receive(self, data: bytes) -> None:
+        for frame in self._scanner.feed(data):
+            self._publish(frame)
+
+    def _publish(self, frame: Frame) -> None:
+        self._latest = frame
+        self._delay_s = FIRST_DELAY_S
+        self._recent_ns.append(frame.last_ns)
+        if self._next is not None:
+            if not self._next.done():
+                self._next.set_result(frame)
+            self._next = None
+        if self._status.state is not CameraState.LIVE:
+            self._become(CameraState.LIVE, "frames arrive")
+            self._watch(self.config.stale_after_s)
+        for callback in self.on_frame:
+            callback(frame)
+
+    def _lost(self, reason: str) -> None:
+        # While the last frame is young, viewers need not know of a short gap.
+        if self.fresh() is None:
+            self._become(CameraState.FAILED, reason)
+        else:
+            self._pending_reason = reason
+
+    def _watch(self, delay_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._stale_timer = loop.call_later(delay_s, self._check_stale)
+
+    def _check_stale(self) -> None:
+        frame = self._latest
+        if frame is None:
+            return
+        left_s = self.config.stale_after_s - frame.age_s()
+        if left_s > 0:
+            self._watch(left_s + 0.001)
+            return
+        stale = self._stale_status()
+        self._become(stale.state, stale.reason)
+
+    def _stale_status(self) -> CameraStatus:
+        if self._pending_reason is not None:
+            return CameraStatus(
+                CameraState.FAILED, self._pending_reason, time.time(), None
+            )
+        reason = (
+            f"no frame for {self.config.stale_after_s:g} s; the feed is connected, "
+            "but frozen"
+        )
+        return CameraStatus(CameraState.STALLED, reason, time.time(), None)
+
+    def _become(self, state: CameraState, reason: str) -> None:
+        if state is CameraState.LIVE:
+            self._pending_reason = None
+        if state is self._status.state:
+            # Another reason for the same trouble is no news: a host that boots gives
+            # several in a row.
+            self._status = attrs.evolve(self._status, reason=reason)
+            return
+        self._status = CameraStatus(state, reason, time.time(), None)
+        level = logging.INFO if state is CameraState.LIVE else logging.WARNING
+        self._state_log.report(f"{state}: {reason}", level)
+        for callback in self.on_state:
+            callback(self)

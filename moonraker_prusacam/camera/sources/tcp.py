@@ -1,0 +1,71 @@
+# Raw MJPEG from a TCP server.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``tcp://host:port``: JPEGs back to back, as ``rpicam-vid --codec mjpeg`` sends them.
+
+``rpicam-vid --listen -o tcp://…`` serves one client and ends when that client leaves,
+so the connection is held for as long as bytes come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from moonraker_prusacam.errors import SourceStalled, SourceUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+READ_BYTES = 256 << 10
+DEFAULT_PORT = 9000
+
+
+class TcpSource:
+    """The bytes of one TCP connection."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._port = parts.port or DEFAULT_PORT
+
+    async def run(self, deliver: Callable[[bytes], None]) -> None:
+        """Deliver what the server sends; see Source."""
+        where = f"{self._host}:{self._port}"
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                reader, writer = await asyncio.open_connection(
+                    self._host, self._port, limit=READ_BYTES
+                )
+        except TimeoutError as error:
+            raise SourceUnavailable(f"{where} does not answer") from error
+        except OSError as error:
+            raise SourceUnavailable(_explain(error, where)) from error
+        try:
+            while True:
+                async with asyncio.timeout(READ_TIMEOUT_S):
+                    received = await reader.read(READ_BYTES)
+                if not received:
+                    raise SourceUnavailable(f"{where} closed the connection")
+                deliver(received)
+        except TimeoutError as error:
+            raise SourceStalled(
+                f"{where} is connected, but has sent nothing for {READ_TIMEOUT_S:.0f} s"
+            ) from error
+        except ConnectionError as error:
+            raise SourceUnavailable(f"{where} dropped the connection") from error
+        finally:
+            writer.transport.abort()
+
+
+def _explain(error: OSError, where: str) -> str:
+    if isinstance(error, ConnectionRefusedError) or "refused" in str(error).lower():
+        return f"nothing listens at {where}; is the camera's feed running?"
+    if isinstance(error, socket.gaierror):
+        return f"there is no host of the name in {where}"
+    return f"{where}: {error.strerror or error}"
