@@ -1,0 +1,118 @@
+# A drawn picture that says what is wrong.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What viewers see while a camera has no live picture.
+
+Fluidd's views stop for good at one error, and a browser shows a broken image without
+a word. So the addresses registered with Moonraker ask for a placeholder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import textwrap
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+from PIL import Image, ImageDraw, ImageFont
+
+from moonraker_prusacam.tasks import TaskOwner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moonraker_prusacam.camera import Camera, CameraStatus
+
+SIZE = (1280, 720)
+BACKGROUND = (32, 34, 40)
+STRIPE = (250, 104, 49)
+TITLE = (240, 240, 240)
+TEXT = (180, 184, 192)
+WRAP_CHARACTERS = 58
+QUALITY = 80
+
+
+@attrs.frozen
+class Placeholder:
+    """One drawn JPEG, ready to be sent as a part."""
+
+    state: str
+    data: bytes
+    part_header: bytes
+
+
+def draw(name: str, status: CameraStatus) -> Placeholder:
+    """Draw the placeholder of the camera ``name``; takes some milliseconds."""
+    image = Image.new("RGB", SIZE, BACKGROUND)
+    pen = ImageDraw.Draw(image)
+    pen.rectangle((0, 0, 16, SIZE[1]), fill=STRIPE)
+    pen.text(
+        (80, 210),
+        f"No live picture from camera '{name}'",
+        TITLE,
+        ImageFont.load_default(size=48),
+    )
+    since = time.strftime("%d %b %H:%M:%S", time.localtime(status.since))
+    lines = textwrap.wrap(status.reason, WRAP_CHARACTERS, max_lines=4)
+    pen.multiline_text(
+        (80, 300),
+        "\n".join([*lines, "", f"{status.state} since {since}"]),
+        TEXT,
+        ImageFont.load_default(size=34),
+        spacing=12,
+    )
+    encoded = io.BytesIO()
+    image.save(encoded, "JPEG", quality=QUALITY)
+    data = encoded.getvalue()
+    header = (
+        "Content-Type: image/jpeg\r\n"
+        f"Content-Length: {len(data)}\r\n"
+        f"X-Prusacam-Placeholder: {status.state}\r\n\r\n"
+    )
+    return Placeholder(str(status.state), data, header.encode())
+
+
+class PlaceholderCache:
+    """The placeholder of one camera, drawn off the event loop when it changes."""
+
+    def __init__(self, camera: Camera, on_drawn: Callable[[], None]) -> None:
+        self._camera = camera
+        self._on_drawn = on_drawn
+        self._drawn: Placeholder | None = None
+        self._drawn_for: CameraStatus | None = None
+        self._drawing: asyncio.Task[Placeholder] | None = None
+        self._tasks = TaskOwner(f"placeholder:{camera.name}")
+
+    async def aclose(self) -> None:
+        """End a drawing that is under way. Idempotent."""
+        await self._tasks.aclose()
+
+    def get(self) -> Placeholder | None:
+        """The newest placeholder; an outdated or absent one is drawn meanwhile."""
+        if self._is_outdated():
+            self._begin()
+        return self._drawn
+
+    async def wait(self) -> Placeholder:
+        """The placeholder for the state of now."""
+        if self._drawn is not None and not self._is_outdated():
+            return self._drawn
+        return await asyncio.shield(self._begin())
+
+    def _is_outdated(self) -> bool:
+        return self._drawn_for != self._camera.status
+
+    def _begin(self) -> asyncio.Task[Placeholder]:
+        if self._drawing is None or self._drawing.done():
+            self._drawing = self._tasks.start("draw", self._draw())
+        return self._drawing
+
+    async def _draw(self) -> Placeholder:
+        status = self._camera.status
+        drawn = await asyncio.to_thread(draw, self._camera.name, status)
+        self._drawn, self._drawn_for = drawn, status
+        self._on_drawn()
+        return drawn

@@ -1,0 +1,245 @@
+# The HTTP server that viewers talk to.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots, streams and status over HTTP.
+
+aiohttp accepts and parses. A stream's socket is then taken from it and given to the
+pump; a snapshot is answered from memory. The spellings of mjpg-streamer
+(``/?action=stream``) are served as well, since many clients know only them. Unknown
+query parameters are ignored: browsers add theirs against caches.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import hdrs, web
+
+from moonraker_prusacam.errors import CameraNotFound, FrameUnavailable, PrusacamError
+
+from .feed import LiveFeed, PlaceholderFeed
+from .placeholder import PlaceholderCache
+from .pump import BOUNDARY, StreamPump
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from moonraker_prusacam.camera import Camera, Frame
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 2
+MAX_LINE_BYTES = 4096
+SHUTDOWN_TIMEOUT_S = 1.0
+CLIENT_MAX_BYTES = 1024
+# Pages of other origins show our pictures; no credentials are involved.
+COMMON_HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store, no-cache, must-revalidate",
+    "Server": "prusacam",
+    "X-Content-Type-Options": "nosniff",
+}
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: multipart/x-mixed-replace; boundary=" + BOUNDARY + b"\r\n"
+    b"Access-Control-Allow-Origin: *\r\n"
+    b"Cache-Control: no-store, no-cache, must-revalidate\r\n"
+    b"Pragma: no-cache\r\n"
+    b"X-Accel-Buffering: no\r\n"
+    b"Connection: close\r\n\r\n"
+    b"--" + BOUNDARY + b"\r\n"
+)
+
+
+class HandedOver(web.Response):
+    """Stands for an answer whose socket the pump has: nothing is left to send."""
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send no head; the pump sends its own."""
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send no body."""
+
+
+class WebServer:
+    """Serves ``cameras`` on ``host``:``port``; port 0 takes a free one."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        cameras: Sequence[Camera],
+        pump: StreamPump,
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._pump = pump
+        self._status = status
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._live = {camera.name: LiveFeed(camera) for camera in cameras}
+        self._placeholders = {
+            camera.name: PlaceholderCache(camera, pump.refresh) for camera in cameras
+        }
+        self._marked = {
+            camera.name: PlaceholderFeed(camera, self._placeholders[camera.name])
+            for camera in cameras
+        }
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is really listened on."""
+        return self._port
+
+    async def start(self) -> None:
+        """Listen; raises PrusacamError when the address is taken."""
+        app = web.Application(
+            middlewares=[_errors_as_json], client_max_size=CLIENT_MAX_BYTES
+        )
+        app.router.add_get("/", self._root)
+        app.router.add_get("/snapshot.jpg", self._snapshot)
+        app.router.add_get("/stream.mjpg", self._stream)
+        app.router.add_get("/status.json", self._status_json)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise PrusacamError(
+                f"cannot listen on {self._host}:{self._port}: "
+                f"{error.strerror or error}; set another [engine] port"
+            ) from error
+        self._port = self._runner.addresses[0][1]
+        for camera in self._cameras.values():
+            camera.on_frame.append(self._frame_arrived)
+            camera.on_state.append(self._state_changed)
+
+    async def aclose(self) -> None:
+        """Stop listening and close all connections. Idempotent."""
+        await self._pump.aclose()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        for placeholder in self._placeholders.values():
+            await placeholder.aclose()
+
+    def viewers(self, camera: Camera) -> int:
+        """How many streams of ``camera`` are open."""
+        feeds = (self._live[camera.name], self._marked[camera.name])
+        return sum(self._pump.watching(feed) for feed in feeds)
+
+    def _frame_arrived(self, frame: Frame) -> None:  # noqa: ARG002
+        self._pump.refresh()
+
+    def _state_changed(self, camera: Camera) -> None:  # noqa: ARG002
+        self._pump.refresh()
+
+    def _camera(self, request: web.Request) -> Camera:
+        name = request.query.get("camera")
+        if name is None:
+            return next(iter(self._cameras.values()))
+        try:
+            return self._cameras[name]
+        except KeyError:
+            known = ", ".join(self._cameras)
+            raise CameraNotFound(f"no camera of that name; there is: {known}") from None
+
+    async def _root(self, request: web.Request) -> web.StreamResponse:
+        action = request.query.get("action")
+        if action == "snapshot":
+            return await self._snapshot(request)
+        if action == "stream":
+            return await self._stream(request)
+        if action is not None:
+            raise web.HTTPNotFound(text="action is neither 'snapshot' nor 'stream'")
+        page = resources.files(__package__).joinpath("page", "index.html").read_text()
+        return web.Response(text=page, content_type="text/html", headers=COMMON_HEADERS)
+
+    async def _snapshot(self, request: web.Request) -> web.StreamResponse:
+        camera = self._camera(request)
+        frame = camera.fresh()
+        if frame is None:
+            if not _wants_placeholder(request):
+                camera.latest()  # raises, with the reason
+            drawn = await self._placeholders[camera.name].wait()
+            headers = {**COMMON_HEADERS, "X-Prusacam-Placeholder": drawn.state}
+            return web.Response(
+                body=drawn.data, content_type="image/jpeg", headers=headers
+            )
+        return web.Response(
+            body=frame.data,
+            content_type="image/jpeg",
+            headers={
+                **COMMON_HEADERS,
+                "X-Timestamp": f"{frame.wall_time:.6f}",
+                "X-Frame-Seq": str(frame.seq),
+            },
+        )
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        camera = self._camera(request)
+        wants_placeholder = _wants_placeholder(request)
+        if not wants_placeholder:
+            camera.latest()
+        if self._pump.is_full:
+            raise FrameUnavailable("too many viewers; close one, or raise max_viewers")
+        if request.method == hdrs.METH_HEAD:
+            content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
+            headers = {**COMMON_HEADERS, "Content-Type": content_type}
+            return web.Response(headers=headers)
+        feeds = self._marked if wants_placeholder else self._live
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError  # the viewer left already
+        sock = transport.get_extra_info("socket").dup()
+        # Aborting closes aiohttp's descriptor only: the connection lives on in ours.
+        transport.abort()
+        self._pump.add(sock, feeds[camera.name], STREAM_HEAD)
+        response = HandedOver()
+        response.force_close()
+        return response
+
+    async def _status_json(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
+        return web.json_response(self._status(), headers=COMMON_HEADERS)
+
+
+def _wants_placeholder(request: web.Request) -> bool:
+    return request.query.get("placeholder", "0") not in ("", "0")
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Translate our errors, and aiohttp's, into a status and JSON."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        allowed = refusal.headers.get("Allow")
+        headers = {"Allow": allowed} if allowed else {}
+        detail = refusal.text or refusal.reason
+        return _refuse(refusal.status, refusal.reason, detail, headers)
+    except PrusacamError as error:
+        retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
+        return _refuse(error.http_status, type(error).__name__, str(error), retry)
+
+
+def _refuse(
+    status: int, error: str, detail: str, headers: dict[str, str]
+) -> web.Response:
+    return web.json_response(
+        {"error": error, "detail": detail},
+        status=status,
+        headers={**COMMON_HEADERS, **headers},
+    )
