@@ -1,0 +1,118 @@
+# The engine's end of the control socket.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Listens on a Unix socket that only its owner may open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from moonraker_prusacam.errors import ControlError
+from moonraker_prusacam.tasks import TaskOwner
+
+from .peer import Peer
+from .protocol import MAX_REQUEST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from .peer import Handler
+
+log = logging.getLogger(__name__)
+
+MAX_PEERS = 16
+MAX_SOCKET_PATH_BYTES = 107  # sun_path of Linux, less its final zero
+PROBE_TIMEOUT_S = 1.0
+
+
+class ControlServer:
+    """Serves ``methods`` to every peer that connects to the socket at ``path``."""
+
+    def __init__(self, path: Path, methods: Mapping[str, Handler]) -> None:
+        self._path = path
+        self._methods = methods
+        self._peers: set[Peer] = set()
+        self._server: asyncio.Server | None = None
+        self._inode: int | None = None
+        self._tasks = TaskOwner("control:server")
+
+    async def start(self) -> None:
+        """Listen; raises ControlError when another engine holds the socket."""
+        if len(os.fsencode(self._path)) > MAX_SOCKET_PATH_BYTES:
+            raise ControlError(
+                f"{self._path}: longer than the {MAX_SOCKET_PATH_BYTES} bytes that "
+                "Linux allows for a socket; set [engine] socket to a shorter path"
+            )
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            await self._remove_stale()
+            listener = self._bind()
+        except OSError as error:
+            raise ControlError(f"{self._path}: {error.strerror or error}") from error
+        self._inode = self._path.stat().st_ino
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=listener, limit=MAX_REQUEST_BYTES
+        )
+
+    def broadcast(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification to every peer."""
+        for peer in tuple(self._peers):
+            peer.notify(method, params)
+
+    async def aclose(self) -> None:
+        """Stop listening, close all peers, remove the socket. Idempotent."""
+        if self._server is not None:
+            self._server.close()
+        await asyncio.gather(*(peer.aclose() for peer in tuple(self._peers)))
+        await self._tasks.aclose()
+        try:
+            # A newer engine may have put its own socket there already.
+            if self._inode is not None and self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except FileNotFoundError:
+            pass
+
+    def _bind(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Only the mask leaves no moment in which the socket is open to others.
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(self._path))
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.umask(mask)
+        return listener
+
+    async def _remove_stale(self) -> None:
+        if not self._path.exists():
+            return
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                _, writer = await asyncio.open_unix_connection(str(self._path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._path.unlink(missing_ok=True)  # left by an engine that was killed
+        else:
+            writer.close()
+            raise ControlError(f"another engine is running (it holds {self._path})")
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if len(self._peers) >= MAX_PEERS:
+            log.warning("More than %d control peers; refusing one", MAX_PEERS)
+            writer.close()
+            return
+        peer = Peer(reader, writer, self._methods)
+        self._peers.add(peer)
+        try:
+            await peer.run()
+        finally:
+            self._peers.discard(peer)
