@@ -1,0 +1,94 @@
+# What the printer does, as the Moonraker component tells it.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events of a print job.
+
+Each carries the complete known state of the print, so that a lost event does no
+lasting harm, and a repeated one none at all.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+import attrs
+
+from .errors import RpcError
+
+INVALID_PARAMS = -32602
+MAX_FILENAME_CHARACTERS = 4096
+
+
+class PrintEventKind(enum.StrEnum):
+    """Why the component speaks; ``sync`` tells what is true now."""
+
+    SYNC = "sync"
+    SELECTED = "selected"
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    ERROR = "error"
+    STANDBY = "standby"
+    LAYER = "layer"
+    SHUTDOWN = "shutdown"
+    DISCONNECTED = "disconnected"
+    FINISHED = "finished"
+
+
+@attrs.frozen
+class PrintState:
+    """Klipper's print_stats."""
+
+    state: str
+    filename: str
+    total_duration_s: float
+    layer: int | None
+    total_layers: int | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a print is under way, paused or not."""
+        return self.state in ("printing", "paused")
+
+
+@attrs.frozen
+class PrintEvent:
+    """One event; ``print`` is None while Klipper is not ready."""
+
+    kind: PrintEventKind
+    print: PrintState | None
+    monotonic_ns: int
+
+
+def parse_print_event(params: dict[str, Any]) -> PrintEvent:
+    """The event in the parameters of ``job.event``; raises RpcError."""
+    try:
+        kind = PrintEventKind(params["event"])
+        state = params.get("print")
+        return PrintEvent(
+            kind=kind,
+            print=None if state is None else _parse_state(state),
+            monotonic_ns=int(params["monotonic_ns"]),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RpcError(
+            INVALID_PARAMS, f"job.event: {error!r} in the parameters", http_status=400
+        ) from error
+
+
+def _parse_state(state: dict[str, Any]) -> PrintState:
+    return PrintState(
+        state=str(state["state"]),
+        filename=str(state.get("filename") or "")[:MAX_FILENAME_CHARACTERS],
+        total_duration_s=float(state.get("total_duration_s") or 0.0),
+        layer=_optional_int(state.get("layer")),
+        total_layers=_optional_int(state.get("total_layers")),
+    )
+
+
+def _optional_int(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,12 @@
+# Timelapses.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One frame a layer, one video a print, and no frame lost to a crash."""
+
+from __future__ import annotations
+
+from .job import Job, JobState
+from .timelapse import Timelapse, summary
+
+__all__ = ["Job", "JobState", "Timelapse", "summary"]
