@@ -20,14 +20,27 @@ import attrs
 
 from . import ini
 from .errors import ConfigError, ConfigErrors
-from .option import address, boolean, choice, integer, number, option, path, text, url
+from .option import (
+    address,
+    boolean,
+    choice,
+    integer,
+    number,
+    option,
+    path,
+    secret_path,
+    text,
+    url,
+)
 from .secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_FILE_BYTES = 256 << 10
-TOKEN = re.compile(r"[A-Za-z0-9_-]{20}")
+MAX_TOKEN_FILE_BYTES = 4096
+TOKEN_LENGTH = 20
+TOKEN_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 CAMERA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
 SOURCE_SCHEMES = ("tcp",)
 TRIGGER_SCHEMES = (
@@ -45,12 +58,17 @@ C = TypeVar("C")
 
 
 def token(value: str) -> Secret:
-    """A camera token: 20 characters of the base64url alphabet, blanks trimmed."""
+    """A camera token of Prusa Connect; blanks around it are trimmed."""
     stripped = value.strip()
-    if not TOKEN.fullmatch(stripped):
+    if not TOKEN_ALPHABET.fullmatch(stripped):
         raise ValueError(
-            f"a camera token has 20 characters (A-Z a-z 0-9 _ -), this has "
-            f"{len(stripped)}; copy it again from Prusa Connect"
+            "the token holds a character that no token of Prusa Connect has; "
+            "it consists of letters, digits, - and _"
+        )
+    if len(stripped) != TOKEN_LENGTH:
+        raise ValueError(
+            f"a token of Prusa Connect has {TOKEN_LENGTH} characters, "
+            f"this one has {len(stripped)}"
         )
     return Secret(stripped)
 
@@ -137,7 +155,7 @@ class ConnectConfig:
         token, "The camera's token from Prusa Connect", default=None
     )
     token_file: Path | None = option(
-        path, "A file that holds the token, instead of `token`", default=None
+        secret_path, "A file that holds the token, instead of `token`", default=None
     )
     server: str = option(
         url("https", "http"),
@@ -231,7 +249,8 @@ def option_name(field: attrs.Attribute[Any]) -> str:
 def load(file: Path) -> Config:
     """Read ``file``; raises ConfigErrors with every mistake in it."""
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigErrors(str(file), (ConfigError(reason),)) from error
@@ -285,10 +304,13 @@ class _Reader:
                     cameras.append(camera)
             elif kind == "connect":
                 self._expect_camera(name, known, section)
+                stored = self._stored_token(section)
                 if upload := self._build(ConnectConfig, section, camera=name):
-                    uploads.append(self._with_token(section, upload))
+                    secret = upload.token or stored
+                    uploads.append(attrs.evolve(upload, token=secret))
             else:
-                if wanted := section.options.get("camera"):
+                wanted = section.options.get("camera")
+                if wanted is not None and wanted.text:
                     self._expect_camera(wanted.text, known, section, "camera")
                 timelapse = self._build(TimelapseConfig, section)
         if not known:
@@ -335,19 +357,25 @@ class _Reader:
                 failed = True
         return None if failed else cls(**values)
 
-    def _with_token(self, section: ini.Section, upload: ConnectConfig) -> ConnectConfig:
-        if (upload.token is None) == (upload.token_file is None):
+    def _stored_token(self, section: ini.Section) -> Secret | None:
+        """The token in the file that ``section`` names, if it names one."""
+        written = section.options.get("token_file")
+        if (written is None) == ("token" not in section.options):
             self._fail("needs either 'token' or 'token_file'", section)
-        elif upload.token_file is not None:
-            try:
-                secret = token(upload.token_file.read_text())
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                message = f"{upload.token_file}: {reason}"
-                self._fail(message, section, "token_file")
-            else:
-                return attrs.evolve(upload, token=secret)
-        return upload
+        if written is None:
+            return None
+        try:
+            file = secret_path(written.text)
+        except ValueError:
+            return None  # told where the option is parsed
+        try:
+            with file.open("rb") as stream:
+                return token(stream.read(MAX_TOKEN_FILE_BYTES).decode(errors="replace"))
+        except OSError as error:
+            self._fail(f"{file}: {error.strerror}", section, "token_file")
+        except ValueError as error:
+            self._fail(f"{file}: {error}", section, "token_file")
+        return None
 
     def _expect_camera(
         self, name: str, known: set[str], section: ini.Section, field: str | None = None
@@ -374,5 +402,6 @@ class _Reader:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+    spelled = {valid.lower(): valid for valid in known}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1)
+    return f" (did you mean '{spelled[near[0]]}'?)" if near else ""

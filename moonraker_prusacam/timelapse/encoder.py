@@ -90,6 +90,8 @@ class Encoder:
         except BaseException:
             await asyncio.to_thread(video.unlink, missing_ok=True)
             raise
+        finally:
+            await asyncio.to_thread(listing.unlink, missing_ok=True)
 
     def _write_list(self, frames: Sequence[Path], listing: Path) -> None:
         entries = "".join(
@@ -99,14 +101,16 @@ class Encoder:
 
     async def count(self, video: Path) -> int:
         """How many frames the container of ``video`` holds."""
-        progress = await self._run(
-            [
-                *("-i", str(video), "-map", "0:v:0", "-c", "copy"),
-                *("-f", "null", "-progress", "pipe:1", "-"),
-            ],
-            video.parent,
-            COUNT_TIMEOUT_S,
-        )
+        return await self._count(video, "-c", "copy")
+
+    async def count_decoded(self, video: Path) -> int:
+        """How many frames of ``video`` can really be decoded; slow."""
+        return await self._count(video, "-fps_mode", "passthrough")
+
+    async def _count(self, video: Path, *output: str) -> int:
+        arguments = ["-i", str(video), "-map", "0:v:0", *output]
+        arguments += ["-f", "null", "-progress", "pipe:1", "-"]
+        progress = await self._run(arguments, video.parent, COUNT_TIMEOUT_S)
         counts = [
             line.partition("=")[2].strip()
             for line in progress.splitlines()
@@ -134,9 +138,7 @@ class Encoder:
     async def _run(
         self, arguments: Sequence[str], folder: Path, timeout_s: float
     ) -> str:
-        command = [
-            part for wrap in LOW_PRIORITY if shutil.which(wrap[0]) for part in wrap
-        ]
+        command = await asyncio.to_thread(_low_priority)
         command += [self._ffmpeg, "-hide_banner", "-nostdin", "-nostats", "-y"]
         command += ["-loglevel", "error", *arguments]
         process = await asyncio.create_subprocess_exec(
@@ -165,6 +167,10 @@ class Encoder:
         if tail:
             log.warning("ffmpeg: %s", tail)
         return stdout.decode(errors="replace")
+
+
+def _low_priority() -> list[str]:
+    return [part for wrap in LOW_PRIORITY if shutil.which(wrap[0]) for part in wrap]
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

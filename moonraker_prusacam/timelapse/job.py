@@ -12,10 +12,9 @@ about what was recorded; ``job.json`` holds the rest.
 
 from __future__ import annotations
 
-import contextlib
 import enum
+import functools
 import json
-import os
 import re
 import shutil
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 import attrs
 import cattrs
 
+from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
 
 SCHEMA = 1
@@ -113,7 +113,7 @@ class Job:
             record = cattrs.structure(fields, JobRecord)
         except OSError as error:
             raise TimelapseError(f"{path}: {error.strerror}") from error
-        except (ValueError, cattrs.BaseValidationError) as error:
+        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
             raise TimelapseError(f"{path / RECORD} is damaged") from error
         if record.schema > SCHEMA:
             raise TimelapseError(f"{path / RECORD} was written by a newer version")
@@ -122,7 +122,7 @@ class Job:
     def save(self) -> None:
         """Write ``job.json``, whole or not at all."""
         text = json.dumps(cattrs.unstructure(self.record), indent=1)
-        write_durably(self.path / RECORD, text.encode())
+        write_file(self.path / RECORD, text.encode())
 
     def stored_frames(self) -> list[StoredFrame]:
         """The frames on disk, in their order."""
@@ -144,7 +144,7 @@ class Job:
                 raise TimelapseError(
                     f"less than {MIN_FREE_BYTES >> 20} MiB are free at {self.path}"
                 )
-            write_durably(self.path / f"frame-{number:06d}{suffix}.jpg", data)
+            write_file(self.path / f"frame-{number:06d}{suffix}.jpg", data)
         except OSError as error:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
 
@@ -158,40 +158,10 @@ class Job:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+@functools.cache
 def boot_id() -> str:
     """Changes with every boot; monotonic times of two boots do not compare."""
     try:
         return BOOT_ID.read_text().strip()
     except OSError:
         return ""
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that a power cut leaves the old content or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def sync_file(path: Path) -> None:
-    """Make the content of a file that another process wrote durable."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def sync_directory(path: Path) -> None:
-    """Make renames and unlinks in ``path`` durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -100,8 +100,10 @@ class Recorder:
 
     async def finish(self) -> None:
         """Serve the triggers that are queued, then stop."""
-        await self._triggers.join()
-        await self.aclose()
+        try:
+            await self._triggers.join()
+        finally:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Stop at once. Idempotent."""

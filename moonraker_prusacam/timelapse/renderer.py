@@ -18,11 +18,12 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam.durable import sync_directory, sync_file
 from moonraker_prusacam.errors import RenderError, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 
 from .encoder import Encoder, find_ffmpeg
-from .job import JobState, sync_directory, sync_file
+from .job import JobState
 from .naming import unused, video_name
 
 if TYPE_CHECKING:
@@ -80,24 +81,23 @@ class Renderer:
             try:
                 await self._render(job)
             except TimelapseError as error:
-                self._fail(job, str(error))
+                await self._fail(job, str(error))
             except OSError as error:
-                self._fail(job, f"{error.filename}: {error.strerror}")
+                await self._fail(job, f"{error.filename}: {error.strerror}")
             except Exception:  # one bad job must not end the queue
                 log.exception("Timelapse: job %s failed", job.record.id)
-                self._fail(job, "internal error; see the log")
+                await self._fail(job, "internal error; see the log")
 
     async def _render(self, job: Job) -> None:
         record = job.record
         frames = await asyncio.to_thread(job.stored_frames)
         if not frames:
             raise TimelapseError("no frame was recorded")
-        encoder = Encoder(
-            find_ffmpeg(self._config.ffmpeg), fps=self._config.fps, crf=self._config.crf
-        )
+        ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
+        encoder = Encoder(ffmpeg, fps=self._config.fps, crf=self._config.crf)
         if record.video is None:
             name = video_name(record.filename, record.outcome, record.created)
-            record.video = unused(self._videos_path, name)
+            record.video = await asyncio.to_thread(unused, self._videos_path, name)
         record.state, record.error = JobState.RENDERING, None
         await asyncio.to_thread(job.save)
         self._on_change(job, "started")
@@ -107,7 +107,7 @@ class Renderer:
             await encoder.encode([frame.path for frame in frames], temporary)
             await asyncio.to_thread(_publish, temporary, frames, video)
         record.frames = len(frames)
-        record.video_bytes = video.stat().st_size
+        record.video_bytes = (await asyncio.to_thread(video.stat)).st_size
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
@@ -124,12 +124,12 @@ class Renderer:
         except RenderError:
             return False
 
-    def _fail(self, job: Job, reason: str) -> None:
+    async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)
         job.record.state = JobState.FAILED
         job.record.error = reason
         try:
-            job.save()
+            await asyncio.to_thread(job.save)
         except OSError as error:
             log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
         self._on_change(job, "error")

@@ -326,6 +326,7 @@ def _fits(job: Job, state: PrintState, started_s: float) -> bool:
 
 
 def _load_jobs(jobs_path: Path) -> list[Job]:
+    boot_id()  # reads a file, so not later on the event loop
     jobs_path.mkdir(parents=True, exist_ok=True)
     jobs = []
     for path in sorted(jobs_path.iterdir()):

@@ -1,0 +1,80 @@
+# make demo [ONCE=1]   the whole job, with a simulated printer and camera
+# make test            everything that guards the project
+# make bench           the benchmarks
+# make format          let ruff lay out the code
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Relative paths only: the checkout may lie in a folder with a blank in its name.
+PYTHON ?= python3
+BIN := .venv/bin
+MOONRAKER := .venv-moonraker
+MOONRAKER_VERSION := 0.11.0
+BUILD := pyproject.toml setup.py $(wildcard ext/*.pyx)
+PIP_FLAGS := --disable-pip-version-check --quiet
+export PYTHONUNBUFFERED := 1
+export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit integration bench format clean
+
+help:
+	@sed -n '1,/^$$/p' Makefile | sed -n 's/^# //p'
+
+demo: .venv/demo.stamp $(MOONRAKER)/moonraker.stamp
+	@$(BIN)/prusacam demo --output .demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: lint types unit integration
+
+lint: .venv/test.stamp
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/test.stamp
+	@echo "== types"
+	@$(BIN)/mypy
+
+unit: .venv/test.stamp
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest -q tests/unit
+
+integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
+	@echo "== integration tests with Moonraker $(MOONRAKER_VERSION)"
+	@$(BIN)/python -m pytest tests/integration
+
+bench: .venv/test.stamp
+	@$(BIN)/python -m pytest -q tests/benchmarks --benchmark-group-by=func
+
+format: .venv/test.stamp
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv $(MOONRAKER) build .demo
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; say make PYTHON=python3.12"; exit 1; }
+	@echo "Making .venv"
+	@$(PYTHON) -m venv .venv \
+	  || { echo "Debian: sudo apt install python3-venv"; rm -rf .venv; exit 1; }
+
+.venv/demo.stamp: .venv/bin/python $(BUILD)
+	@echo "Installing prusacam into .venv (a minute or two the first time)"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[demo]'
+	@$(BIN)/prusacam --version
+	@touch $@
+
+.venv/test.stamp: .venv/bin/python $(BUILD)
+	@echo "Installing prusacam and its tools into .venv (a minute or two the first time)"
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[test]'
+	@$(BIN)/prusacam --version
+	@touch $@ .venv/demo.stamp
+
+$(MOONRAKER)/moonraker.stamp: Makefile
+	@echo "Installing Moonraker $(MOONRAKER_VERSION) into $(MOONRAKER) (a minute the first time)"
+	@test -x $(MOONRAKER)/bin/python || $(PYTHON) -m venv $(MOONRAKER)
+	@$(MOONRAKER)/bin/python -m pip install $(PIP_FLAGS) 'moonraker==$(MOONRAKER_VERSION)'
+	@touch $@

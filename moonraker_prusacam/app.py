@@ -1,0 +1,270 @@
+# The engine: everything put together.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The composition root, to be read from top to bottom.
+
+``Engine`` makes every part from the configuration, starts them in order and closes
+them in reverse. It takes nothing global: no signal handlers, no logging, no event
+loop; ``run`` adds those for the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+import uuid
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+from .camera import Camera
+from .camera.scanner import IMPLEMENTATION
+from .camera.sources import open_source
+from .connect.api import ConnectApi
+from .connect.identity import load_or_create_fingerprint
+from .connect.uploader import SnapshotUploader
+from .control import ControlServer
+from .errors import CameraNotFound
+from .methods import Methods
+from .timelapse import JobState, Timelapse, summary
+from .version import __version__
+from .web import StreamPump, WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from .config import Config, ConnectConfig
+
+log = logging.getLogger(__name__)
+
+# What the nginx of Mainsail and Fluidd forwards to which local port.
+NGINX_PATHS = {8080: "/webcam/", 8081: "/webcam2/", 8082: "/webcam3/"} | {
+    8083: "/webcam4/"
+}
+
+
+class Engine:
+    """Owner of every camera and of all that consumes frames."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.cameras = {
+            camera.name: Camera(camera, open_source(camera.source))
+            for camera in config.cameras
+        }
+        self.pump = StreamPump(config.engine.max_viewers)
+        self.web = WebServer(
+            config.engine.host,
+            config.engine.port,
+            list(self.cameras.values()),
+            self.pump,
+            self.status,
+        )
+        self.uploaders: list[SnapshotUploader] = []
+        self.timelapse: Timelapse | None = None
+        if config.timelapse is not None:
+            self.timelapse = Timelapse(
+                config.timelapse,
+                self.cameras,
+                config.jobs_path,
+                config.videos_path,
+                self._notifier("timelapse.event"),
+            )
+        self.control = ControlServer(config.engine.socket_path, Methods(self).table)
+        self._instance = uuid.uuid4().hex
+        self._started = time.monotonic()  # the wall clock jumps on a Raspberry Pi
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all parts, the last started first. Idempotent."""
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        own = self._stack.push_async_callback
+        # The control socket first: it is what keeps a second engine away.
+        own(self.control.aclose)
+        await self.control.start()
+        for camera in self.cameras.values():
+            own(camera.aclose)
+            camera.on_state.append(self._camera_changed)
+            camera.start()
+        own(self.web.aclose)
+        await self.web.start()
+        if self.timelapse is not None:
+            own(self.timelapse.aclose)
+            await self.timelapse.start()
+        for connect in self.config.connect:
+            uploader = await self._open_uploader(connect)
+            own(uploader.aclose)
+            uploader.start()
+            self.uploaders.append(uploader)
+        log.info(
+            "prusacam %s: %d camera(s) on http://%s:%d/, %s scanner",
+            __version__,
+            len(self.cameras),
+            self.config.engine.host,
+            self.web.port,
+            "compiled" if IMPLEMENTATION == "c" else "pure-Python",
+        )
+
+    def camera(self, name: str | None) -> Camera:
+        """The camera ``name``, else the first one; raises CameraNotFound."""
+        if name is None:
+            return next(iter(self.cameras.values()))
+        try:
+            return self.cameras[name]
+        except KeyError:
+            known = ", ".join(self.cameras)
+            raise CameraNotFound(f"no camera '{name}'; there is: {known}") from None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Who this engine is; ``instance`` is new in every process."""
+        timelapse = None if self.timelapse is None else str(self.config.videos_path)
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "instance": self._instance,
+            "timelapse_path": timelapse,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """Everything that a person or a monitor may want to know; no secrets."""
+        pump = self.pump.stats
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            "scanner": IMPLEMENTATION,
+            "viewers": pump.viewers,
+            "viewers_stalled": pump.stalled,
+            "stream_bytes": pump.bytes,
+            "cameras": self.describe_cameras(),
+            "timelapse": self.timelapse_status(),
+            "connect": [uploader.status for uploader in self.uploaders],
+        }
+
+    def timelapse_status(self) -> dict[str, Any]:
+        """The job of now and the newest one that is over."""
+        if self.timelapse is None:
+            return {"enabled": False, "active": None, "last": None}
+        active = self.timelapse.active
+        over = [
+            job
+            for job in self.timelapse.jobs
+            if job.record.state is not JobState.RECORDING
+        ]
+        return {
+            "enabled": True,
+            "active": None if active is None else summary(active),
+            "last": summary(over[-1]) if over else None,
+        }
+
+    def describe_cameras(self) -> list[dict[str, Any]]:
+        """Each camera's state, counters and addresses."""
+        return [self._describe(camera) for camera in self.cameras.values()]
+
+    def _describe(self, camera: Camera) -> dict[str, Any]:
+        status, newest, stats = camera.status, camera.newest, camera.scanner_stats
+        config = camera.config
+        return {
+            "name": camera.name,
+            "state": str(status.state),
+            "reason": status.reason,
+            "since": status.since,
+            "last_frame": status.last_frame,
+            "age_ms": None if newest is None else round(newest.age_s() * 1e3, 1),
+            "fps": round(camera.fps, 2),
+            "width": None if newest is None else newest.width,
+            "height": None if newest is None else newest.height,
+            "frames": stats.frames,
+            "truncated": stats.truncated,
+            "oversize": stats.oversize,
+            "connects": camera.connects,
+            "viewers": self.web.viewers(camera),
+            "stream_url": self._address(camera, "stream.mjpg"),
+            "snapshot_url": self._address(camera, "snapshot.jpg"),
+            "target_fps": config.target_fps,
+            "rotation": config.rotation,
+            "flip_horizontal": config.flip_horizontal,
+            "flip_vertical": config.flip_vertical,
+        }
+
+    def _address(self, camera: Camera, page: str) -> str:
+        """Where browsers find ``page``; a placeholder keeps their views alive."""
+        host, port = self.config.engine.host, self.web.port
+        literal = f"[{host}]" if ":" in host else host
+        base = camera.config.webcam_url
+        base = base or NGINX_PATHS.get(port, f"http://{literal}:{port}/")
+        which = f"camera={quote(camera.name)}&" if len(self.cameras) > 1 else ""
+        return f"{base.rstrip('/')}/{page}?{which}placeholder=1"
+
+    async def _open_uploader(self, config: ConnectConfig) -> SnapshotUploader:
+        folder = self.config.engine.state_path / "connect"
+        fingerprint = await asyncio.to_thread(
+            load_or_create_fingerprint, folder / f"{config.camera}.fingerprint"
+        )
+        api = ConnectApi(config.server, config.secret, fingerprint)
+        self._stack.push_async_callback(api.aclose)
+        info = {
+            "name": config.camera,
+            "driver": "moonraker-prusacam",
+            "firmware": __version__,
+        }
+        return SnapshotUploader(
+            config,
+            self.cameras[config.camera],
+            api,
+            info,
+            self._notifier("connect.event"),
+        )
+
+    def _camera_changed(self, camera: Camera) -> None:
+        status = camera.status
+        self.control.broadcast(
+            "camera.event",
+            {
+                "event": "state",
+                "camera": camera.name,
+                "state": str(status.state),
+                "reason": status.reason,
+            },
+        )
+
+    def _notifier(self, method: str) -> Callable[[dict[str, Any]], None]:
+        def notify(params: dict[str, Any]) -> None:
+            self.control.broadcast(method, params)
+
+        return notify
+
+
+async def run(config: Config) -> None:
+    """Run an engine until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stop.set)
+    async with Engine(config):
+        await stop.wait()
+        log.info("prusacam stops")

@@ -1,0 +1,238 @@
+# The command line.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``prusacam``: run the engine, check its configuration, ask a running one.
+
+Exit status: 0 when all went well, 1 when it did not, 2 for a mistake of the caller's
+(an option, the configuration), 3 when no engine answers. An error is one line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from . import config as configuration
+from .camera.scanner import IMPLEMENTATION
+from .control import connect
+from .errors import ConfigErrors, EngineUnavailable, PrusacamError
+from .log import configure
+from .version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+DEFAULT_CONFIG = Path("~/printer_data/config/prusacam.conf")
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_ENGINE = 3
+
+SCANNER = "compiled scanner" if IMPLEMENTATION == "c" else "pure-Python scanner"
+config_option = click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="The configuration file.",
+)
+socket_option = click.option(
+    "-s",
+    "--socket",
+    type=click.Path(path_type=Path),
+    help="The control socket of the engine, instead of the configured one.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message=f"prusacam %(version)s ({SCANNER})")
+def main() -> None:
+    """Camera engine for Klipper printers.
+
+    One engine owns each camera and shares every frame: snapshots and streams for
+    Mainsail, Fluidd and Mobileraker, snapshots for Prusa Connect, timelapses.
+    """
+
+
+@main.command()
+@config_option
+def run(file: Path) -> None:
+    """Run the engine until it is told to stop."""
+    from .app import run as run_engine
+
+    config = _load(file)
+    configure(config.engine.log_level)
+    _perform(run_engine(config))
+
+
+@main.command()
+@config_option
+def check(file: Path) -> None:
+    """Check the configuration and print every mistake in it."""
+    config = _load(file)
+    cameras = ", ".join(camera.name for camera in config.cameras)
+    click.echo(f"{file.expanduser()} is fine. Cameras: {cameras}.")
+
+
+@main.command()
+@config_option
+@socket_option
+@click.option("--json", "as_json", is_flag=True, help="Print the whole status as JSON.")
+def status(file: Path, socket: Path | None, as_json: bool) -> None:
+    """Show what a running engine does."""
+    answer = _perform(_call(_socket_path(file, socket), "engine.status"))
+    console = Console()
+    if as_json:
+        console.print_json(data=answer)
+        return
+    console.print(
+        f"prusacam {answer['version']}, up {answer['uptime_s']:.0f} s, "
+        f"{answer['viewers']} viewer(s)"
+    )
+    console.print(_camera_table(answer["cameras"]))
+    _print_timelapse(console, answer["timelapse"])
+    for upload in answer["connect"]:
+        _print_upload(console, upload)
+
+
+@main.command()
+@config_option
+@socket_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    required=True,
+    help="Where to write the JPEG; - is standard output.",
+)
+@click.option("--camera", help="Which camera; the first one if not given.")
+def snapshot(file: Path, socket: Path | None, output: Path, camera: str | None) -> None:
+    """Save the newest frame of a camera."""
+    params = {} if camera is None else {"camera": camera}
+    answer = _perform(_call(_socket_path(file, socket), "camera.snapshot", params))
+    data = base64.b64decode(answer["data"])
+    if str(output) == "-":
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        _fail(f"{output}: {error.strerror}")
+    click.echo(
+        f"{output}: {len(data)} bytes from camera '{answer['camera']}', "
+        f"{answer['age_ms']:.0f} ms old"
+    )
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End when the print is done.")
+@click.option(
+    "--moonraker",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The Python interpreter that has Moonraker installed.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where video, pictures and logs are kept; ./prusacam-demo if not given.",
+)
+def demo(once: bool, moonraker: Path | None, output: Path | None) -> None:
+    """Show the whole job with a simulated printer and a synthetic camera.
+
+    A print of 20 layers in real Moonraker becomes snapshots, a stream, uploads to a
+    local Prusa Connect, and a timelapse video.
+    """
+    from .emulator.demo import Demo
+
+    succeeded = _perform(Demo(moonraker=moonraker, output=output).run(once=once))
+    sys.exit(0 if succeeded else EXIT_FAILED)
+
+
+def _load(file: Path) -> configuration.Config:
+    try:
+        return configuration.load(file.expanduser())
+    except ConfigErrors as errors:
+        for error in errors.errors:
+            click.echo(f"{errors.path}: {error}", err=True)
+        sys.exit(EXIT_USAGE)
+
+
+def _socket_path(file: Path, socket: Path | None) -> Path:
+    return socket or _load(file).engine.socket_path
+
+
+async def _call(path: Path, method: str, params: dict[str, Any] | None = None) -> Any:
+    async with connect(path) as engine:
+        try:
+            return await engine.call(method, params)
+        except TimeoutError:
+            raise EngineUnavailable(f"the engine at {path} does not answer") from None
+
+
+def _perform(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run ``work`` to its end; our errors become one line and an exit status."""
+    try:
+        return asyncio.run(work)
+    except EngineUnavailable as error:
+        _fail(str(error), EXIT_NO_ENGINE)
+    except PrusacamError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str, status: int = EXIT_FAILED) -> NoReturn:
+    click.echo(f"prusacam: {message}", err=True)
+    sys.exit(status)
+
+
+def _camera_table(cameras: list[dict[str, Any]]) -> Table:
+    table = Table("camera", "state", "size", "fps", "age", "viewers", "why")
+    for camera in cameras:
+        size = f"{camera['width']}x{camera['height']}" if camera["width"] else "-"
+        age_ms = camera["age_ms"]
+        table.add_row(
+            escape(camera["name"]),
+            camera["state"],
+            size,
+            f"{camera['fps']:.1f}",
+            "-" if age_ms is None else f"{age_ms:.0f} ms",
+            str(camera["viewers"]),
+            escape(camera["reason"]),
+        )
+    return table
+
+
+def _print_timelapse(console: Console, timelapse: dict[str, Any]) -> None:
+    if not timelapse["enabled"]:
+        console.print("Timelapse: off")
+        return
+    for title, job in (("recording", timelapse["active"]), ("last", timelapse["last"])):
+        if job is not None:
+            what = job["error"] or job["video"] or job["filename"]
+            console.print(
+                f"Timelapse, {title}: {job['state']}, {job['frames']} frames, "
+                f"{escape(str(what))}"
+            )
+
+
+def _print_upload(console: Console, upload: dict[str, Any]) -> None:
+    last = upload["last_accepted"]
+    ago = "never" if last is None else f"{time.time() - last:.0f} s ago"
+    trouble = f"; {escape(upload['error'])}" if upload["error"] else ""
+    console.print(
+        f"Prusa Connect, {escape(upload['camera'])}: {upload['accepted']} accepted "
+        f"(the last {ago}), {upload['failed']} failed{trouble}"
+    )

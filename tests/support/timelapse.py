@@ -1,0 +1,111 @@
+# Stand-ins for what a timelapse consumes.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A camera that gives frames at once, and events of a printer in one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from moonraker_prusacam.camera import Frame
+from moonraker_prusacam.errors import FrameUnavailable
+from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+from tests.support import jpeg
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moonraker_prusacam.timelapse import Job, Timelapse
+
+WAIT_S = 20.0
+
+
+class StubCamera:
+    """Gives a new picture of 64x48 for every request, or none while it is ``gone``."""
+
+    def __init__(self) -> None:
+        self.gone = False
+        self.requests: list[int] = []
+        self._asked = asyncio.Condition()
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until a frame was asked for so many times."""
+        async with asyncio.timeout(WAIT_S), self._asked:
+            await self._asked.wait_for(lambda: len(self.requests) >= times)
+
+    async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
+        """A frame that begins now."""
+        assert timeout_s > 0
+        async with self._asked:
+            self.requests.append(than_ns)
+            self._asked.notify_all()
+        if self.gone:
+            raise FrameUnavailable("the camera is gone")
+        now_ns = time.monotonic_ns()
+        seq = len(self.requests)
+        return Frame(
+            data=jpeg.picture(64, 48, seed=seq),
+            seq=seq,
+            width=64,
+            height=48,
+            has_dht=True,
+            first_ns=now_ns,
+            last_ns=now_ns,
+            wall_time=time.time(),
+        )
+
+
+class Printer:
+    """Makes the events of one print, as the component would send them."""
+
+    def __init__(self, timelapse: Timelapse, filename: str = "cube.gcode") -> None:
+        self.timelapse = timelapse
+        self.filename = filename
+        self.state = "standby"
+        self.layer: int | None = None
+        self.started_ns = time.monotonic_ns()
+
+    async def tell(self, kind: str, state: str | None = None, **known: Any) -> None:
+        """Send an event, with what is known of the print by now."""
+        self.state = state or self.state
+        now_ns = time.monotonic_ns()
+        current = PrintState(
+            state=self.state,
+            filename=known.get("filename", self.filename),
+            total_duration_s=known.get(
+                "total_duration_s", (now_ns - self.started_ns) / 1e9
+            ),
+            layer=self.layer,
+            total_layers=None,
+        )
+        known_print = None if known.get("nothing") else current
+        event = PrintEvent(PrintEventKind(kind), known_print, now_ns)
+        await self.timelapse.handle(event)
+
+    async def begin(self) -> None:
+        """What Moonraker sees when a print starts."""
+        self.layer, self.started_ns = None, time.monotonic_ns()
+        await self.tell("selected", "standby")
+        await self.tell("started", "printing")
+
+    async def print_layers(self, first: int, last: int) -> None:
+        """Layers as print_stats reports them."""
+        for self.layer in range(first, last + 1):
+            await self.tell("layer")
+
+    async def call_macro(self, layer: int | None) -> bool:
+        """What PRUSACAM_TIMELAPSE_FRAME does."""
+        return await self.timelapse.take_frame(layer, time.monotonic_ns())
+
+
+def frame_names(job: Job) -> list[str]:
+    """The names of the frames on disk."""
+    return sorted(path.name for path in job.path.glob("frame-*.jpg"))
+
+
+def videos(folder: Path) -> list[str]:
+    """The names of the finished videos."""
+    return sorted(path.name for path in folder.glob("*.mp4"))
