@@ -1,0 +1,224 @@
+# A whole printer host on one machine.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that a print needs, wired as on a real host.
+
+Simulated: the printer, the camera in front of it, and Prusa Connect. Real: Moonraker
+with our component, and the engine, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from moonraker_prusacam.control import connect
+from moonraker_prusacam.errors import EmulatorError, EngineUnavailable
+
+from .camera import SyntheticCamera
+from .child import ChildProcess
+from .connect import LocalConnect
+from .gcode_file import LAYER_HEIGHT_MM
+from .klippy import SimulatedPrinter
+from .moonraker import MoonrakerProcess, engine_command, free_port, link_component
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+CAMERA = "front"
+ENGINE_PORT = 8081
+TOKEN_BYTES = 15  # 20 characters in base64url
+POLL_S = 0.05
+START_TIMEOUT_S = 30.0
+MACROS = Path(__file__).parent.parent / "klipper_macros" / "prusacam.cfg"
+ENGINE_CONFIG = """\
+[engine]
+data_path: {data_path}
+socket: {socket}
+port: {port}
+
+[camera {camera}]
+source: tcp://127.0.0.1:{camera_port}
+webcam_url: http://127.0.0.1:{port}/
+{camera_options}
+[connect {camera}]
+server: {connect_url}
+token: {token}
+trigger_scheme: TEN_SEC
+
+[timelapse]
+{timelapse_options}
+"""
+PRINTER_CONFIG = """\
+[include {macros}]
+
+[virtual_sdcard]
+path: {gcodes}
+
+[pause_resume]
+[display_status]
+"""
+
+
+class Stand:
+    """The host: ``start`` brings all of it up, ``aclose`` takes it down in reverse.
+
+    ``folder`` holds its sockets and files; the path should be short, since Linux allows
+    107 bytes for a socket's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        moonraker: Path | None = None,
+        speed: float = 1.0,
+        camera_options: str = "",
+        timelapse_options: str = "",
+        preferred_port: int = 0,
+    ) -> None:
+        self.folder = folder
+        self.data_path = folder / "printer_data"
+        self.gcodes_path = self.data_path / "gcodes"
+        self.engine_socket = folder / "prusacam.sock"
+        self.port = free_port(preferred_port)
+        self.engine_url = f"http://127.0.0.1:{self.port}"
+        self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        self._camera_options = camera_options
+        self._timelapse_options = timelapse_options
+        klippy_socket = folder / "klippy.sock"
+        self.printer = SimulatedPrinter(
+            klippy_socket,
+            self.gcodes_path,
+            [self.data_path / "config" / "printer.cfg"],
+            speed=speed,
+        )
+        self.camera = SyntheticCamera(self.printer, layer_height_mm=LAYER_HEIGHT_MM)
+        self.connect = LocalConnect()
+        self.moonraker = MoonrakerProcess(
+            self.data_path,
+            klippy_socket,
+            config=f"\n[prusacam]\nsocket: {self.engine_socket}\n",
+            extra_components=folder / "components",
+            python=moonraker,
+        )
+        self.engine = ChildProcess(
+            "the engine",
+            engine_command(self.engine_config),
+            folder / "prusacam.log",
+        )
+        self._stack = AsyncExitStack()
+
+    @property
+    def engine_config(self) -> Path:
+        """The engine's configuration file."""
+        return self.data_path / "config" / "prusacam.conf"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Start all parts; raises EmulatorError with the log of what failed."""
+        for part in (self.printer, self.camera, self.connect):
+            self._stack.push_async_callback(part.aclose)
+        self.connect.add_camera(self.token)
+        await self.connect.start()
+        await self.camera.start()
+        await asyncio.to_thread(self._write_files)
+        await self.printer.start()
+        self._stack.push_async_callback(self.engine.aclose)
+        await self.start_engine()
+        self._stack.push_async_callback(self.moonraker.aclose)
+        await self.moonraker.start()
+        await self.until(self._is_linked, "the component to find the engine")
+
+    async def aclose(self) -> None:
+        """End all parts. Idempotent."""
+        await self._stack.aclose()
+
+    async def start_engine(self) -> None:
+        """Start the engine, again after it was killed, and wait until it answers."""
+        await self.engine.start()
+        await self.until(self._engine_answers, "the engine to answer")
+
+    async def start_print(self, name: str, gcode: str) -> None:
+        """Put a file into the gcodes root and print it through Moonraker's API."""
+        await asyncio.to_thread((self.gcodes_path / name).write_text, gcode)
+        await self.until(self._is_klippy_ready, "Klippy to be ready")
+        await self.moonraker.request("POST", "/printer/print/start", filename=name)
+
+    async def until(
+        self,
+        condition: Callable[[], Awaitable[Any]],
+        what: str,
+        timeout_s: float = START_TIMEOUT_S,
+    ) -> Any:
+        """Wait until ``condition`` gives something true, and return that."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not (result := await condition()):
+                    self.engine.check()
+                    await asyncio.sleep(POLL_S)
+                return result
+        except TimeoutError:
+            raise EmulatorError(
+                f"waited {timeout_s:.0f} s for {what}; the end of the engine's log:\n"
+                f"{self.engine.tail()}"
+            ) from None
+
+    async def call_engine(self, method: str, **params: Any) -> Any:
+        """Call the engine over its control socket."""
+        async with connect(self.engine_socket) as engine:
+            return await engine.call(method, params)
+
+    def _write_files(self) -> None:
+        for folder in ("config", "gcodes", "logs"):
+            (self.data_path / folder).mkdir(parents=True, exist_ok=True)
+        link_component(self.folder / "components")
+        (self.data_path / "config" / "printer.cfg").write_text(
+            PRINTER_CONFIG.format(macros=MACROS.resolve(), gcodes=self.gcodes_path)
+        )
+        self.engine_config.touch(mode=0o600)  # it holds a token
+        self.engine_config.write_text(
+            ENGINE_CONFIG.format(
+                data_path=self.data_path,
+                socket=self.engine_socket,
+                port=self.port,
+                camera=CAMERA,
+                camera_port=self.camera.port,
+                camera_options=self._camera_options,
+                connect_url=self.connect.url,
+                token=self.token,
+                timelapse_options=self._timelapse_options,
+            )
+        )
+
+    async def _engine_answers(self) -> bool:
+        try:
+            await self.call_engine("engine.identify", client="cli", version="demo")
+        except (EngineUnavailable, TimeoutError):
+            return False
+        return True
+
+    async def _is_klippy_ready(self) -> bool:
+        info = await self.moonraker.request("GET", "/server/info")
+        return bool(info["klippy_state"] == "ready")
+
+    async def _is_linked(self) -> bool:
+        try:
+            await self.moonraker.request("GET", "/server/prusacam/status")
+        except EmulatorError:
+            return False
+        return True
