@@ -45,13 +45,13 @@ class MainsailParser:
     one more byte than the body has come. Boundaries are of no interest.
     """
 
-    def __init__(self, content_type: str = "") -> None:
+    def __init__(self, _content_type: str = "") -> None:
         self._headers = b""
         self._body: bytearray | None = None
         self._length = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        shown = []
+        shown: list[bytes] = []
         position = 0
         while position < len(chunk):
             if chunk.startswith(SOI, position):
@@ -95,7 +95,7 @@ class FluiddParser:
 
     def feed(self, chunk: bytes) -> list[bytes]:
         self._buffer += chunk
-        shown = []
+        shown: list[bytes] = []
         while True:
             begin = self._buffer.find(self._delimiter)
             header_end = self._buffer.find(b"\r\n\r\n", begin)
@@ -112,11 +112,11 @@ class MobilerakerParser:
     A marker that two chunks share is not seen.
     """
 
-    def __init__(self, content_type: str = "") -> None:
+    def __init__(self, _content_type: str = "") -> None:
         self._open: bytes | None = None
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        shown = []
+        shown: list[bytes] = []
         position = 0
         while True:
             if self._open is None:

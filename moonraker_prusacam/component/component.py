@@ -1,0 +1,144 @@
+# The component: what Moonraker holds, and what it wires together.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads ``[prusacam]``, makes the parts, and tells them when the engine is there."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .endpoints import Endpoints
+from .jobs import JobEvents
+from .link import EngineLink
+from .remote_methods import RemoteMethods
+from .webcams import Webcams
+
+if TYPE_CHECKING:
+    from moonraker.confighelper import ConfigHelper
+
+    from .link import EngineIdentity
+
+log = logging.getLogger(__name__)
+
+ENGINE_WARNING = "prusacam_engine"
+TIMELAPSE_ROOT = "timelapse"
+
+NOTIFICATIONS = {
+    "camera.event": "prusacam_camera",
+    "timelapse.event": "prusacam_timelapse",
+    "connect.event": "prusacam_connect",
+    "engine.event": "prusacam_engine",
+}
+"""The engine's notifications, and Moonraker's (with ``notify_`` before it)."""
+
+
+class PrusacamComponent:
+    """Moonraker's side of the engine; does no I/O but that of its one socket."""
+
+    def __init__(self, config: ConfigHelper) -> None:
+        self._server = config.get_server()
+        data_path = Path(self._server.get_app_args()["data_path"])
+        socket_path = config.getpath("socket", data_path / "comms" / "prusacam.sock")
+        self._timelapse_path: Path = config.getpath(
+            "timelapse_path", data_path / "timelapse"
+        )
+        version = str(self._server.get_app_args().get("software_version"))
+        self._link = EngineLink(socket_path, version, self)
+        Endpoints(self._server, self._link).register()
+        RemoteMethods(self._server, self._link).register()
+        self._jobs = JobEvents(self._server, self._link)
+        self._webcams = Webcams(self._server, self._link)
+        self._connected = False
+        for notification in NOTIFICATIONS.values():
+            self._server.register_notification(f"prusacam:{notification}")
+
+    async def component_init(self) -> None:
+        """Moonraker calls this when every component is loaded."""
+        # Not in __init__: components load in no fixed order, and another one that
+        # wants this root has registered it by now.
+        self._register_timelapse_root()
+        self._link.start()
+
+    async def on_exit(self) -> None:
+        """Moonraker calls this before it stops or restarts in the same process."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Release the socket and end the background work. Idempotent."""
+        self._jobs.stop()
+        self._webcams.stop()
+        await self._link.aclose()
+
+    def link_up(self, identity: EngineIdentity) -> None:
+        """LinkOwner: the engine is there."""
+        self._connected = True
+        self._server.remove_warning(ENGINE_WARNING)
+        self._compare_timelapse_paths(identity)
+        self._jobs.start()
+        self._webcams.start()
+        self._server.send_event(
+            "prusacam:prusacam_engine",
+            {
+                "event": "connected",
+                "version": identity.version,
+                "instance": identity.instance,
+            },
+        )
+
+    def link_down(self, reason: str) -> None:
+        """LinkOwner: the engine is not there."""
+        self._server.add_warning(
+            f"prusacam: the camera engine does not answer: {reason}. "
+            "Start it with 'sudo systemctl start prusacam'; "
+            "it is found as soon as it runs.",
+            ENGINE_WARNING,
+            log=False,
+        )
+        self._jobs.stop()
+        self._webcams.stop()
+        if self._connected:
+            self._connected = False
+            self._server.send_event(
+                "prusacam:prusacam_engine", {"event": "disconnected", "reason": reason}
+            )
+
+    def engine_notified(self, method: str, params: dict[str, Any]) -> None:
+        """LinkOwner: pass the engine's notification on to Moonraker's clients."""
+        notification = NOTIFICATIONS.get(method)
+        if notification is None:
+            log.debug("prusacam: unknown notification %.80s", method)
+            return
+        self._server.send_event(f"prusacam:{notification}", params)
+        if method == "camera.event" and params.get("event") == "list_changed":
+            self._webcams.refresh()
+
+    def _register_timelapse_root(self) -> None:
+        file_manager = self._server.lookup_component("file_manager")
+        if file_manager.get_directory(TIMELAPSE_ROOT):
+            return
+        try:
+            self._timelapse_path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("prusacam: no folder for timelapses: %s", error)
+        # It checks the folder and adds a warning if that is not usable.
+        file_manager.register_directory(
+            TIMELAPSE_ROOT, str(self._timelapse_path), full_access=True
+        )
+
+    def _compare_timelapse_paths(self, identity: EngineIdentity) -> None:
+        file_manager = self._server.lookup_component("file_manager")
+        shown, written = (
+            file_manager.get_directory(TIMELAPSE_ROOT),
+            identity.timelapse_path,
+        )
+        if written is not None and os.path.normpath(written) != shown:
+            log.warning(
+                "prusacam: the engine writes timelapses to %s, but the file root "
+                "'timelapse' is %s: set timelapse_path in both to the same folder",
+                written,
+                shown,
+            )

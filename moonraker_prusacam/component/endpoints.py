@@ -1,0 +1,161 @@
+# Moonraker's endpoints of the camera engine.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What web clients may ask: each endpoint is one call to the engine.
+
+Arguments are checked here, results are passed through, and an engine that is absent,
+silent or unwilling becomes an HTTP status with a text that says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import time
+from typing import TYPE_CHECKING, Any
+
+from .errors import LinkError
+from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from .remote_methods import parse_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moonraker.common import WebRequest
+    from moonraker.server import Server
+
+    from .link import EngineLink
+
+MAX_CAMERA_NAME = 64
+MAX_ERROR_TEXT = 300
+
+INLINE_DECODE_CHARS = 256 << 10
+"""Longer base64 text is decoded in a thread: 1 MiB takes a small board ~20 ms."""
+
+DECODE_STEP_CHARS = 64 << 10
+"""The decoder holds the interpreter's lock for one step; a multiple of four."""
+
+BAD_REQUEST = 400
+BAD_GATEWAY = 502
+
+
+class Endpoints:
+    """Registers the endpoints and relays their calls."""
+
+    def __init__(self, server: Server, link: EngineLink) -> None:
+        self._server = server
+        self._link = link
+
+    def register(self) -> None:
+        """Make the endpoints known."""
+        root = "/server/prusacam"
+        self._relay("GET", f"{root}/status", "engine.status")
+        self._relay("GET", f"{root}/cameras", "camera.list")
+        self._relay("GET", f"{root}/timelapse/status", "timelapse.status")
+        self._relay("GET", f"{root}/timelapse/list", "timelapse.list")
+        self._relay("POST", f"{root}/timelapse/start", "timelapse.start", dict)
+        self._relay("POST", f"{root}/timelapse/frame", "timelapse.frame", frame_params)
+        self._relay("POST", f"{root}/timelapse/render", "timelapse.render")
+        self._relay("GET", f"{root}/connect/status", "connect.status")
+        self._relay(
+            "POST",
+            f"{root}/connect/upload",
+            "connect.upload",
+            camera_params,
+            timeout_s=UPLOAD_TIMEOUT_S,
+        )
+        self._server.register_endpoint(
+            f"{root}/snapshot",
+            ["GET"],
+            self._snapshot,
+            transports=["HTTP"],
+            wrap_result=False,
+            content_type="image/jpeg",
+        )
+
+    def _relay(
+        self,
+        request_type: str,
+        path: str,
+        method: str,
+        params: Callable[[dict[str, Any]], dict[str, Any]] = lambda _: {},
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> None:
+        async def handle(web_request: WebRequest) -> Any:
+            return await self._call(method, params, web_request, timeout_s)
+
+        self._server.register_endpoint(path, [request_type], handle)
+
+    async def _call(
+        self,
+        method: str,
+        params: Callable[[dict[str, Any]], dict[str, Any]],
+        web_request: WebRequest,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> Any:
+        try:
+            arguments = params(web_request.get_args())
+            return await self._link.call(method, arguments, timeout_s)
+        except LinkError as error:
+            raise self._error(str(error), error.http_status) from None
+        except ValueError as error:
+            raise self._error(str(error), BAD_REQUEST) from None
+
+    async def _snapshot(self, web_request: WebRequest) -> bytes:
+        result = await self._call("camera.snapshot", camera_params, web_request)
+        data = result.get("data") if isinstance(result, dict) else None
+        if not isinstance(data, str) or not data:
+            raise self._error("The camera engine sent no picture", BAD_GATEWAY)
+        try:
+            if len(data) <= INLINE_DECODE_CHARS:
+                return decode_base64(data)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, decode_base64, data)
+        except ValueError:
+            raise self._error(
+                "The camera engine sent a picture that is not base64", BAD_GATEWAY
+            ) from None
+
+    def _error(self, text: str, status: int) -> Exception:
+        error: Exception = self._server.error(reason_phrase(text), status)
+        return error
+
+
+def camera_params(arguments: dict[str, Any]) -> dict[str, Any]:
+    """``{"camera": name}``, or nothing where none is given; raises ValueError."""
+    camera = arguments.get("camera")
+    if camera is None or camera == "":
+        return {}
+    if not isinstance(camera, str) or len(camera) > MAX_CAMERA_NAME:
+        raise ValueError(
+            f"'camera' must be a name of at most {MAX_CAMERA_NAME} characters"
+        )
+    return {"camera": camera}
+
+
+def frame_params(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Params of ``timelapse.frame`` for a request that arrives now."""
+    return {
+        "layer": parse_layer(arguments.get("layer")),
+        "monotonic_ns": time.monotonic_ns(),
+    }
+
+
+def decode_base64(text: str) -> bytes:
+    """The bytes of ``text``, in steps that let other threads run; raises ValueError."""
+    return b"".join(
+        binascii.a2b_base64(text[start : start + DECODE_STEP_CHARS])
+        for start in range(0, len(text), DECODE_STEP_CHARS)
+    )
+
+
+def reason_phrase(text: str) -> str:
+    """``text`` as Tornado takes it for HTTP's status line (RFC 9112, section 4).
+
+    It replaces a text with line ends, ``<`` or characters beyond Latin-1 as a whole.
+    """
+    ascii_text = text.encode("ascii", "replace").decode().replace("<", "(")
+    words = "".join(char if char.isprintable() else " " for char in ascii_text).split()
+    return " ".join(words)[:MAX_ERROR_TEXT] or "The camera engine gave no reason"
