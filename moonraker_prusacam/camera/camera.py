@@ -59,7 +59,7 @@ class CameraStatus:
     state: CameraState
     reason: str
     since: float
-    last_frame: float | None
+    last_frame: float | None = None
 
 
 class Camera:
@@ -71,13 +71,13 @@ class Camera:
         self._source = source
         self._scanner = Scanner(config.max_frame_bytes)
         self._latest: Frame | None = None
-        self._next: asyncio.Future[Frame] | None = None
+        self._next: asyncio.Future[None] | None = None
         self._delay_s = FIRST_DELAY_S
         self._connects = 0
         self._recent_ns: deque[int] = deque(maxlen=MAX_RECENT)
         self._pending_reason: str | None = None
         self._status = CameraStatus(
-            CameraState.CONNECTING, "waiting for the first frame", time.time(), None
+            CameraState.CONNECTING, "waiting for the first frame", time.time()
         )
         self._state_log = StateLog(log, f"Camera {self.name}")
         self._stale_timer: asyncio.TimerHandle | None = None
@@ -95,18 +95,22 @@ class Camera:
         if self._stale_timer is not None:
             self._stale_timer.cancel()
         if self._next is not None:
-            self._next.cancel()
+            self._next.set_exception(
+                FrameUnavailable(f"camera '{self.name}' is closed")
+            )
+            self._next.exception()  # perhaps nobody waits for it
+            self._next = None
 
     @property
     def status(self) -> CameraStatus:
         """The state that viewers are told."""
         newest = self._latest
         status = self._status
+        if newest is None:
+            return status
         if status.state is CameraState.LIVE and self.fresh() is None:
-            status = self._stale_status()  # the timer is a moment late
-        return attrs.evolve(
-            status, last_frame=None if newest is None else newest.wall_time
-        )
+            status = self._stale_status(newest)  # the timer is a moment late
+        return attrs.evolve(status, last_frame=newest.wall_time)
 
     @property
     def scanner_stats(self) -> ScannerStats:
@@ -123,7 +127,8 @@ class Camera:
         """Frames a second over the last FPS_WINDOW_S seconds."""
         since = time.monotonic_ns() - int(FPS_WINDOW_S * 1e9)
         recent = [stamp for stamp in self._recent_ns if stamp > since]
-        if len(recent) < 2:
+        # Frames that came with one read have one time.
+        if len(recent) < 2 or recent[-1] == recent[0]:
             return 0.0
         return (len(recent) - 1) / ((recent[-1] - recent[0]) / 1e9)
 
@@ -151,13 +156,12 @@ class Camera:
 
         Raises FrameUnavailable when none comes in time.
         """
-        frame = self._latest
         try:
             async with asyncio.timeout(timeout_s):
-                while frame is None or frame.first_ns < than_ns:
+                while (frame := self._latest) is None or frame.first_ns < than_ns:
                     if self._next is None:
                         self._next = asyncio.get_running_loop().create_future()
-                    frame = await asyncio.shield(self._next)
+                    await asyncio.shield(self._next)
         except TimeoutError:
             raise FrameUnavailable(
                 f"camera '{self.name}' gave no new frame within {timeout_s:g} s: "
@@ -187,13 +191,13 @@ class Camera:
     def _publish(self, frame: Frame) -> None:
         self._latest = frame
         self._delay_s = FIRST_DELAY_S
+        self._pending_reason = None
         self._recent_ns.append(frame.last_ns)
         if self._next is not None:
-            if not self._next.done():
-                self._next.set_result(frame)
+            self._next.set_result(None)
             self._next = None
         if self._status.state is not CameraState.LIVE:
-            self._become(CameraState.LIVE, "frames arrive")
+            self._become(CameraStatus(CameraState.LIVE, "frames arrive", time.time()))
             self._watch(self.config.stale_after_s)
         for callback in self.on_frame:
             callback(frame)
@@ -201,46 +205,45 @@ class Camera:
     def _lost(self, reason: str) -> None:
         # While the last frame is young, viewers need not know of a short gap.
         if self.fresh() is None:
-            self._become(CameraState.FAILED, reason)
+            self._become(CameraStatus(CameraState.FAILED, reason, time.time()))
         else:
             self._pending_reason = reason
 
     def _watch(self, delay_s: float) -> None:
+        if self._stale_timer is not None:
+            self._stale_timer.cancel()
         loop = asyncio.get_running_loop()
         self._stale_timer = loop.call_later(delay_s, self._check_stale)
 
     def _check_stale(self) -> None:
         frame = self._latest
-        if frame is None:
+        if frame is None or self._status.state is not CameraState.LIVE:
             return
         left_s = self.config.stale_after_s - frame.age_s()
         if left_s > 0:
             self._watch(left_s + 0.001)
             return
-        stale = self._stale_status()
-        self._become(stale.state, stale.reason)
+        self._become(self._stale_status(frame))
 
-    def _stale_status(self) -> CameraStatus:
+    def _stale_status(self, newest: Frame) -> CameraStatus:
+        """What a live camera has become when its newest frame is too old."""
+        since = newest.wall_time + self.config.stale_after_s
         if self._pending_reason is not None:
-            return CameraStatus(
-                CameraState.FAILED, self._pending_reason, time.time(), None
-            )
+            return CameraStatus(CameraState.FAILED, self._pending_reason, since)
         reason = (
             f"no frame for {self.config.stale_after_s:g} s; the feed is connected, "
             "but frozen"
         )
-        return CameraStatus(CameraState.STALLED, reason, time.time(), None)
+        return CameraStatus(CameraState.STALLED, reason, since)
 
-    def _become(self, state: CameraState, reason: str) -> None:
-        if state is CameraState.LIVE:
-            self._pending_reason = None
-        if state is self._status.state:
+    def _become(self, status: CameraStatus) -> None:
+        if status.state is self._status.state:
             # Another reason for the same trouble is no news: a host that boots gives
             # several in a row.
-            self._status = attrs.evolve(self._status, reason=reason)
+            self._status = attrs.evolve(self._status, reason=status.reason)
             return
-        self._status = CameraStatus(state, reason, time.time(), None)
-        level = logging.INFO if state is CameraState.LIVE else logging.WARNING
-        self._state_log.report(f"{state}: {reason}", level)
+        self._status = status
+        level = logging.INFO if status.state is CameraState.LIVE else logging.WARNING
+        self._state_log.report(f"{status.state}: {status.reason}", level)
         for callback in self.on_state:
             callback(self)

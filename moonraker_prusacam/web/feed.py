@@ -11,38 +11,37 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from moonraker_prusacam.camera import Camera
-
     from .placeholder import PlaceholderCache
     from .pump import Picture
+    from .thumbnail import StreamFrames
 
 
 @attrs.frozen(eq=False)
 class LiveFeed:
     """Live frames only: the stream ends where they do."""
 
-    camera: Camera
+    frames: StreamFrames
 
     def picture(self) -> Picture | None:
         """The newest frame, unless it is too old."""
-        return self.camera.fresh()
+        return self.frames.fresh()
 
     @property
     def is_over(self) -> bool:
         """Whether there is no live frame any more."""
-        return self.camera.fresh() is None
+        return self.frames.fresh() is None
 
 
 @attrs.frozen(eq=False)
 class PlaceholderFeed:
     """Live frames, and a placeholder while there are none; never ends by itself."""
 
-    camera: Camera
+    frames: StreamFrames
     placeholder: PlaceholderCache
 
     def picture(self) -> Picture | None:
         """The newest frame, or what says why there is none."""
-        return self.camera.fresh() or self.placeholder.get()
+        return self.frames.fresh() or self.placeholder.get()
 
     @property
     def is_over(self) -> bool:

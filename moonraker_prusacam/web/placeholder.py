@@ -31,6 +31,7 @@ BACKGROUND = (32, 34, 40)
 STRIPE = (250, 104, 49)
 TITLE = (240, 240, 240)
 TEXT = (180, 184, 192)
+WRAP_TITLE_CHARACTERS = 42
 WRAP_CHARACTERS = 58
 QUALITY = 80
 
@@ -49,16 +50,18 @@ def draw(name: str, status: CameraStatus) -> Placeholder:
     image = Image.new("RGB", SIZE, BACKGROUND)
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, 16, SIZE[1]), fill=STRIPE)
-    pen.text(
-        (80, 210),
-        f"No live picture from camera '{name}'",
+    title = f"No live picture from camera '{name}'"
+    pen.multiline_text(
+        (80, 280),
+        textwrap.fill(title, WRAP_TITLE_CHARACTERS),
         TITLE,
         ImageFont.load_default(size=48),
+        anchor="ld",
     )
     since = time.strftime("%d %b %H:%M:%S", time.localtime(status.since))
     lines = textwrap.wrap(status.reason, WRAP_CHARACTERS, max_lines=4)
     pen.multiline_text(
-        (80, 300),
+        (80, 320),
         "\n".join([*lines, "", f"{status.state} since {since}"]),
         TEXT,
         ImageFont.load_default(size=34),
@@ -91,28 +94,27 @@ class PlaceholderCache:
         await self._tasks.aclose()
 
     def get(self) -> Placeholder | None:
-        """The newest placeholder; an outdated or absent one is drawn meanwhile."""
-        if self._is_outdated():
-            self._begin()
-        return self._drawn
+        """The placeholder for the state of now; None while it is drawn."""
+        status = self._camera.status
+        if status == self._drawn_for:
+            return self._drawn
+        self._begin(status)
+        return None
 
     async def wait(self) -> Placeholder:
-        """The placeholder for the state of now."""
-        if self._drawn is not None and not self._is_outdated():
+        """The placeholder for the state of now, or of a moment ago."""
+        status = self._camera.status
+        if self._drawn is not None and status == self._drawn_for:
             return self._drawn
-        return await asyncio.shield(self._begin())
+        return await asyncio.shield(self._begin(status))
 
-    def _is_outdated(self) -> bool:
-        return self._drawn_for != self._camera.status
-
-    def _begin(self) -> asyncio.Task[Placeholder]:
+    def _begin(self, status: CameraStatus) -> asyncio.Task[Placeholder]:
         if self._drawing is None or self._drawing.done():
-            self._drawing = self._tasks.start("draw", self._draw())
+            self._drawing = self._tasks.start("draw", self._draw(status))
         return self._drawing
 
-    async def _draw(self) -> Placeholder:
-        status = self._camera.status
+    async def _draw(self, status: CameraStatus) -> Placeholder:
         drawn = await asyncio.to_thread(draw, self._camera.name, status)
-        self._drawn, self._drawn_for = drawn, status
+        self._drawn, self._drawn_for, self._drawing = drawn, status, None
         self._on_drawn()
         return drawn

@@ -12,7 +12,6 @@ query parameters are ignored: browsers add theirs against caches.
 
 from __future__ import annotations
 
-import logging
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -20,34 +19,26 @@ from aiohttp import hdrs, web
 
 from moonraker_prusacam.errors import CameraNotFound, FrameUnavailable, PrusacamError
 
+from .connection import COMMON_HEADERS, Connections, refuse
 from .feed import LiveFeed, PlaceholderFeed
 from .placeholder import PlaceholderCache
 from .pump import BOUNDARY, StreamPump
+from .thumbnail import StreamFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from moonraker_prusacam.camera import Camera, Frame
 
-    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-log = logging.getLogger(__name__)
-
 RETRY_AFTER_S = 2
-MAX_LINE_BYTES = 4096
 SHUTDOWN_TIMEOUT_S = 1.0
-CLIENT_MAX_BYTES = 1024
-# Pages of other origins show our pictures; no credentials are involved.
-COMMON_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Cache-Control": "no-store, no-cache, must-revalidate",
-    "Server": "prusacam",
-    "X-Content-Type-Options": "nosniff",
-}
+METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
+PAGE = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\n"
     b"Content-Type: multipart/x-mixed-replace; boundary=" + BOUNDARY + b"\r\n"
     b"Access-Control-Allow-Origin: *\r\n"
+    b"Access-Control-Allow-Private-Network: true\r\n"
     b"Cache-Control: no-store, no-cache, must-revalidate\r\n"
     b"Pragma: no-cache\r\n"
     b"X-Accel-Buffering: no\r\n"
@@ -58,6 +49,10 @@ STREAM_HEAD = (
 
 class HandedOver(web.Response):
     """Stands for an answer whose socket the pump has: nothing is left to send."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.force_close()
 
     async def prepare(self, request: web.BaseRequest) -> None:
         """Send no head; the pump sends its own."""
@@ -82,15 +77,22 @@ class WebServer:
         self._pump = pump
         self._status = status
         self._cameras = {camera.name: camera for camera in cameras}
-        self._live = {camera.name: LiveFeed(camera) for camera in cameras}
+        frames = {camera.name: StreamFrames(camera) for camera in cameras}
+        self._live = {name: LiveFeed(frames[name]) for name in frames}
         self._placeholders = {
             camera.name: PlaceholderCache(camera, pump.refresh) for camera in cameras
         }
         self._marked = {
-            camera.name: PlaceholderFeed(camera, self._placeholders[camera.name])
-            for camera in cameras
+            name: PlaceholderFeed(frames[name], self._placeholders[name])
+            for name in frames
         }
-        self._runner: web.AppRunner | None = None
+        self._routes = {
+            "/": self._root,
+            "/snapshot.jpg": self._snapshot,
+            "/stream.mjpg": self._stream,
+            "/status.json": self._status_json,
+        }
+        self._runner: web.ServerRunner | None = None
 
     @property
     def port(self) -> int:
@@ -99,20 +101,8 @@ class WebServer:
 
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
-        app = web.Application(
-            middlewares=[_errors_as_json], client_max_size=CLIENT_MAX_BYTES
-        )
-        app.router.add_get("/", self._root)
-        app.router.add_get("/snapshot.jpg", self._snapshot)
-        app.router.add_get("/stream.mjpg", self._stream)
-        app.router.add_get("/status.json", self._status_json)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_LINE_BYTES,
+        self._runner = web.ServerRunner(
+            Connections(self._answer), shutdown_timeout=SHUTDOWN_TIMEOUT_S
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -130,9 +120,10 @@ class WebServer:
 
     async def aclose(self) -> None:
         """Stop listening and close all connections. Idempotent."""
-        await self._pump.aclose()
         if self._runner is not None:
             await self._runner.cleanup()
+        # Requests that were under way may have opened streams until now.
+        await self._pump.aclose()
         for placeholder in self._placeholders.values():
             await placeholder.aclose()
 
@@ -147,7 +138,22 @@ class WebServer:
     def _state_changed(self, camera: Camera) -> None:  # noqa: ARG002
         self._pump.refresh()
 
-    def _camera(self, request: web.Request) -> Camera:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Find who answers; our errors become a status and JSON."""
+        answer = self._routes.get(request.path)
+        if answer is None:
+            return refuse(404, "Not Found", f"there is: {', '.join(self._routes)}")
+        if request.method not in METHODS:
+            allowed = {"Allow": ", ".join(METHODS)}
+            detail = f"{request.path} has GET and HEAD"
+            return refuse(405, "Method Not Allowed", detail, allowed)
+        try:
+            return await answer(request)
+        except PrusacamError as error:
+            retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
+            return refuse(error.http_status, type(error).__name__, str(error), retry)
+
+    def _camera(self, request: web.BaseRequest) -> Camera:
         name = request.query.get("camera")
         if name is None:
             return next(iter(self._cameras.values()))
@@ -157,18 +163,18 @@ class WebServer:
             known = ", ".join(self._cameras)
             raise CameraNotFound(f"no camera of that name; there is: {known}") from None
 
-    async def _root(self, request: web.Request) -> web.StreamResponse:
+    async def _root(self, request: web.BaseRequest) -> web.StreamResponse:
         action = request.query.get("action")
         if action == "snapshot":
             return await self._snapshot(request)
         if action == "stream":
             return await self._stream(request)
         if action is not None:
-            raise web.HTTPNotFound(text="action is neither 'snapshot' nor 'stream'")
-        page = resources.files(__package__).joinpath("page", "index.html").read_text()
-        return web.Response(text=page, content_type="text/html", headers=COMMON_HEADERS)
+            detail = "action is neither 'snapshot' nor 'stream'"
+            return refuse(404, "Not Found", detail)
+        return web.Response(text=PAGE, content_type="text/html", headers=COMMON_HEADERS)
 
-    async def _snapshot(self, request: web.Request) -> web.StreamResponse:
+    async def _snapshot(self, request: web.BaseRequest) -> web.StreamResponse:
         camera = self._camera(request)
         frame = camera.fresh()
         if frame is None:
@@ -189,7 +195,7 @@ class WebServer:
             },
         )
 
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
+    async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
         camera = self._camera(request)
         wants_placeholder = _wants_placeholder(request)
         if not wants_placeholder:
@@ -202,44 +208,20 @@ class WebServer:
             return web.Response(headers=headers)
         feeds = self._marked if wants_placeholder else self._live
         transport = request.transport
-        if transport is None:
-            raise ConnectionResetError  # the viewer left already
+        if transport is None or transport.is_closing():
+            return HandedOver()  # the viewer left already
+        if transport.get_write_buffer_size():
+            detail = "a stream cannot follow an answer that is still being sent"
+            return refuse(400, "Bad Request", detail)
         sock = transport.get_extra_info("socket").dup()
         # Aborting closes aiohttp's descriptor only: the connection lives on in ours.
         transport.abort()
         self._pump.add(sock, feeds[camera.name], STREAM_HEAD)
-        response = HandedOver()
-        response.force_close()
-        return response
+        return HandedOver()
 
-    async def _status_json(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
+    async def _status_json(self, request: web.BaseRequest) -> web.StreamResponse:  # noqa: ARG002
         return web.json_response(self._status(), headers=COMMON_HEADERS)
 
 
-def _wants_placeholder(request: web.Request) -> bool:
+def _wants_placeholder(request: web.BaseRequest) -> bool:
     return request.query.get("placeholder", "0") not in ("", "0")
-
-
-@web.middleware
-async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Translate our errors, and aiohttp's, into a status and JSON."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        allowed = refusal.headers.get("Allow")
-        headers = {"Allow": allowed} if allowed else {}
-        detail = refusal.text or refusal.reason
-        return _refuse(refusal.status, refusal.reason, detail, headers)
-    except PrusacamError as error:
-        retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
-        return _refuse(error.http_status, type(error).__name__, str(error), retry)
-
-
-def _refuse(
-    status: int, error: str, detail: str, headers: dict[str, str]
-) -> web.Response:
-    return web.json_response(
-        {"error": error, "detail": detail},
-        status=status,
-        headers={**COMMON_HEADERS, **headers},
-    )

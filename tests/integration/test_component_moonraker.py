@@ -12,29 +12,24 @@ import os
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import moonraker_prusacam.component
 from moonraker_prusacam.component.connection import MAX_PENDING
+from moonraker_prusacam.emulator.moonraker import MoonrakerProcess, link_component
 from tests.support.fake_engine import Failure, FakeEngine, Silence, camera
 from tests.support.moonraker_client import MoonrakerClient
-from tests.support.moonraker_process import MoonrakerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.moonraker
 
 WAIT_S = 15.0
 AT_ONCE_S = 1.0
 
-PYTHON = Path(
-    os.environ.get("PRUSACAM_MOONRAKER_PYTHON", ".venv-moonraker/bin/python")
-).absolute()
-COMPONENT = Path(moonraker_prusacam.component.__file__).parent
 ROOT = "/server/prusacam"
 
 GET_ENDPOINTS = [
@@ -63,10 +58,7 @@ def engine(tmp_path: Path) -> FakeEngine:
 @pytest.fixture
 def components(tmp_path: Path) -> Path:
     """A folder in which Moonraker finds our component."""
-    folder = tmp_path / "components"
-    folder.mkdir()
-    (folder / "prusacam").symlink_to(COMPONENT)
-    return folder
+    return link_component(tmp_path / "components")
 
 
 @asynccontextmanager
@@ -77,7 +69,6 @@ async def running_moonraker(
     place = components.parent
     async with (
         MoonrakerProcess(
-            PYTHON,
             place / "data",
             place / "klippy.sock",
             config=section + config,

@@ -7,30 +7,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import moonraker_prusacam.component
 from moonraker_prusacam.emulator.klippy import SimulatedPrinter
+from moonraker_prusacam.emulator.moonraker import MoonrakerProcess, link_component
 from tests.support.fake_engine import FakeEngine, Message
 from tests.support.moonraker_client import MoonrakerClient
-from tests.support.moonraker_process import MoonrakerProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.moonraker
 
-PYTHON = Path(
-    os.environ.get("PRUSACAM_MOONRAKER_PYTHON", ".venv-moonraker/bin/python")
-).absolute()
 WAIT_S = 15.0
-COMPONENT = Path(moonraker_prusacam.component.__file__).parent
 
 MACROS = """
 [gcode_macro FRAME]
@@ -87,10 +81,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[FakeEngine]:
 
 @pytest.fixture
 def components(tmp_path: Path) -> Path:
-    folder = tmp_path / "components"
-    folder.mkdir()
-    (folder / "prusacam").symlink_to(COMPONENT)
-    return folder
+    return link_component(tmp_path / "components")
 
 
 @asynccontextmanager
@@ -98,7 +89,6 @@ async def running_moonraker(components: Path) -> AsyncIterator[MoonrakerClient]:
     place = components.parent
     async with (
         MoonrakerProcess(
-            PYTHON,
             place / "data",
             place / "klippy.sock",
             config="[prusacam]\n",

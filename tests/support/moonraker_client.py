@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 WAIT_S = 15.0
 CONNECT_RETRY_S = 0.02
@@ -117,6 +117,28 @@ class MoonrakerClient:
             await self._changed.wait_for(lambda: len(self.received(method)) >= count)
         return self.received(method)[count - 1]
 
+    async def wait_until(
+        self, method: str, fits: Callable[[Any], bool], *, after: int = 0
+    ) -> int:
+        """Wait for a notification that fits; its place, to go on ``after``."""
+
+        def place() -> int | None:
+            for number, (name, params) in enumerate(self.notifications[after:], after):
+                if name == method and fits(params[0]):
+                    return number + 1
+            return None
+
+        async with asyncio.timeout(WAIT_S), self._changed:
+            await self._changed.wait_for(lambda: place() is not None)
+        found = place()
+        assert found is not None
+        return found
+
+    async def wait_klippy_ready(self) -> None:
+        """Return when Moonraker says that Klippy is ready."""
+        if (await self.get("/server/info"))["klippy_state"] != "ready":
+            await self.wait_for("notify_klippy_ready")
+
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in websocket:
             content = message.json()
@@ -124,6 +146,6 @@ class MoonrakerClient:
                 if "id" in content:
                     self._answers[content["id"]] = content
                 elif "method" in content:
-                    params = content.get("params", [None])
+                    params = content.get("params") or [None]
                     self.notifications.append((content["method"], params))
                 self._changed.notify_all()

@@ -36,7 +36,8 @@ class TcpSource:
 
     async def run(self, deliver: Callable[[bytes], None]) -> None:
         """Deliver what the server sends; see Source."""
-        where = f"{self._host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        where = f"{host}:{self._port}"
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(
@@ -47,20 +48,23 @@ class TcpSource:
         except OSError as error:
             raise SourceUnavailable(_explain(error, where)) from error
         try:
-            while True:
-                async with asyncio.timeout(READ_TIMEOUT_S):
-                    received = await reader.read(READ_BYTES)
-                if not received:
-                    raise SourceUnavailable(f"{where} closed the connection")
+            while received := await _read(reader, where):
                 deliver(received)
-        except TimeoutError as error:
-            raise SourceStalled(
-                f"{where} is connected, but has sent nothing for {READ_TIMEOUT_S:.0f} s"
-            ) from error
-        except ConnectionError as error:
-            raise SourceUnavailable(f"{where} dropped the connection") from error
+            raise SourceUnavailable(f"{where} closed the connection")
         finally:
             writer.transport.abort()
+
+
+async def _read(reader: asyncio.StreamReader, where: str) -> bytes:
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await reader.read(READ_BYTES)
+    except TimeoutError as error:
+        raise SourceStalled(
+            f"{where} is connected, but has sent nothing for {READ_TIMEOUT_S:.0f} s"
+        ) from error
+    except OSError as error:
+        raise SourceUnavailable(f"{where} dropped the connection") from error
 
 
 def _explain(error: OSError, where: str) -> str:

@@ -1,0 +1,185 @@
+# Tests of the TCP source.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a feed can do to a connection, and what the source says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from moonraker_prusacam.camera.sources import open_source, tcp
+from moonraker_prusacam.camera.sources.tcp import TcpSource
+from moonraker_prusacam.errors import SourceStalled, SourceUnavailable
+from tests.support.feeder import Feeder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAIT_S = 10.0
+SHORT_S = 0.05
+
+
+class Received:
+    """Takes what a source delivers."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self._changed = asyncio.Event()
+
+    def __call__(self, data: bytes) -> None:
+        self.data += data
+        self._changed.set()
+
+    async def until(self, size: int) -> bytes:
+        async with asyncio.timeout(WAIT_S):
+            while len(self.data) < size:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.data
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_open_source_when_the_scheme_is_tcp_then_it_is_a_tcp_source() -> None:
+    assert isinstance(open_source("tcp://127.0.0.1:9000"), TcpSource)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_run_when_a_feed_sends_then_its_bytes_come_in_order(host: str) -> None:
+    received = Received()
+    async with Feeder(host) as feeder:
+        task = asyncio.create_task(open_source(feeder.url).run(received))
+        await feeder.arrived(1)
+        for piece in (b"\xff\xd8", b"x" * 700_000, b"\xff\xd9"):
+            await feeder.send(piece)
+        data = await received.until(700_004)
+        assert data == b"\xff\xd8" + b"x" * 700_000 + b"\xff\xd9"
+        await feeder.close()
+        with pytest.raises(SourceUnavailable, match="closed the connection"):
+            await task
+
+
+async def test_run_when_nothing_listens_then_the_reason_names_the_place() -> None:
+    port = closed_port()
+    with pytest.raises(SourceUnavailable, match=f"nothing listens at 127.0.0.1:{port}"):
+        await TcpSource(f"tcp://127.0.0.1:{port}").run(Received())
+
+
+async def test_run_when_the_address_is_ipv6_then_the_reason_has_it_in_brackets() -> (
+    None
+):
+    port = closed_port()
+    with pytest.raises(SourceUnavailable, match=re.escape(f"[::1]:{port}")):
+        await TcpSource(f"tcp://[::1]:{port}").run(Received())
+
+
+async def test_run_when_there_is_no_such_host_then_the_reason_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*args: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(SourceUnavailable, match="no host of the name in bedcam:9000"):
+        await TcpSource("tcp://bedcam").run(Received())
+
+
+async def test_run_when_nobody_accepts_then_it_gives_up_after_the_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tcp, "CONNECT_TIMEOUT_S", SHORT_S)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        address = server.getsockname()
+        # The one place of the queue is taken, so the kernel ignores whoever comes next.
+        with (
+            socket.create_connection(address),
+            pytest.raises(SourceUnavailable, match="does not answer"),
+        ):
+            await TcpSource(f"tcp://127.0.0.1:{address[1]}").run(Received())
+
+
+@pytest.mark.parametrize("silent_from_the_start", [True, False])
+async def test_run_when_a_feed_is_silent_then_it_is_stalled_and_let_go(
+    silent_from_the_start: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp, "READ_TIMEOUT_S", SHORT_S)
+    received = Received()
+    async with Feeder() as feeder:
+        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        await feeder.arrived(1)
+        if not silent_from_the_start:
+            await feeder.send(b"\xff\xd8\xff")
+        with pytest.raises(SourceStalled, match="is connected, but has sent nothing"):
+            await task
+        await feeder.left()
+    assert received.data == (b"" if silent_from_the_start else b"\xff\xd8\xff")
+
+
+async def test_run_when_a_feed_resets_then_it_dropped_the_connection() -> None:
+    received = Received()
+    async with Feeder() as feeder:
+        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        await feeder.arrived(1)
+        await feeder.send(b"\xff\xd8")
+        await received.until(2)
+        await feeder.reset()
+        with pytest.raises(SourceUnavailable, match="dropped the connection"):
+            await task
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EPIPE]
+)
+async def test_run_when_the_network_breaks_then_it_is_unavailable_and_no_defect(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(reader: asyncio.StreamReader, size: int) -> bytes:
+        raise OSError(code, "the network broke")
+
+    monkeypatch.setattr(asyncio.StreamReader, "read", broken)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(SourceUnavailable, match="dropped the connection"):
+            await TcpSource(f"tcp://127.0.0.1:{port}").run(Received())
+
+
+async def test_run_when_cancelled_then_the_connection_is_closed() -> None:
+    received = Received()
+    async with Feeder() as feeder:
+        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        await feeder.arrived(1)
+        await feeder.send(b"\xff")
+        await received.until(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await feeder.left()
+
+
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionError, ValueError])
+async def test_run_when_a_consumer_fails_then_its_error_is_not_the_feeds(
+    error: type[Exception],
+) -> None:
+    def fail(data: bytes) -> None:
+        raise error("in the consumer")
+
+    deliver: Callable[[bytes], None] = fail
+    async with Feeder() as feeder:
+        task = asyncio.create_task(TcpSource(feeder.url).run(deliver))
+        await feeder.arrived(1)
+        await feeder.send(b"\xff")
+        with pytest.raises(error, match="in the consumer"):
+            await task
+        await feeder.left()
