@@ -102,9 +102,10 @@ class Engine:
 
     async def _start(self) -> None:
         own = self._stack.push_async_callback
-        # The control socket first: it is what keeps a second engine away.
+        # The control socket first: it is what keeps a second engine away. It is served
+        # last, and closed to all first: nobody talks to parts that are not there.
         own(self.control.aclose)
-        await self.control.start()
+        await self.control.hold()
         for camera in self.cameras.values():
             own(camera.aclose)
             camera.on_state.append(self._camera_changed)
@@ -119,6 +120,8 @@ class Engine:
             own(uploader.aclose)
             uploader.start()
             self.uploaders.append(uploader)
+        own(self.control.stop)
+        await self.control.start()
         log.info(
             "prusacam %s: %d camera(s) on http://%s:%d/, %s scanner",
             __version__,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import sys
 import time
 from pathlib import Path
@@ -25,7 +26,7 @@ from rich.table import Table
 from . import config as configuration
 from .camera.scanner import IMPLEMENTATION
 from .control import connect
-from .errors import ConfigErrors, EngineUnavailable, PrusacamError
+from .errors import ConfigErrors, ControlError, EngineUnavailable, PrusacamError
 from .log import configure
 from .version import __version__
 
@@ -122,10 +123,10 @@ def snapshot(file: Path, socket: Path | None, output: Path, camera: str | None) 
     params = {} if camera is None else {"camera": camera}
     answer = _perform(_call(_socket_path(file, socket), "camera.snapshot", params))
     data = base64.b64decode(answer["data"])
-    if str(output) == "-":
-        sys.stdout.buffer.write(data)
-        return
     try:
+        if str(output) == "-":
+            _write_stdout(data)
+            return
         output.write_bytes(data)
     except OSError as error:
         _fail(f"{output}: {error.strerror}")
@@ -149,7 +150,7 @@ def snapshot(file: Path, socket: Path | None, output: Path, camera: str | None) 
     help="Where video, pictures and logs are kept; ./prusacam-demo if not given.",
 )
 def demo(once: bool, moonraker: Path | None, output: Path | None) -> None:
-    """Show the whole job with a simulated printer and a synthetic camera.
+    """Show the whole job with a simulated printer and camera.
 
     A print of 20 layers in real Moonraker becomes snapshots, a stream, uploads to a
     local Prusa Connect, and a timelapse video.
@@ -176,9 +177,12 @@ def _socket_path(file: Path, socket: Path | None) -> Path:
 async def _call(path: Path, method: str, params: dict[str, Any] | None = None) -> Any:
     async with connect(path) as engine:
         try:
-            return await engine.call(method, params)
+            answer = await engine.call(method, params)
         except TimeoutError:
             raise EngineUnavailable(f"the engine at {path} does not answer") from None
+    if not isinstance(answer, dict):
+        raise ControlError(f"what answers at {path} is no engine")
+    return answer
 
 
 def _perform(work: Coroutine[Any, Any, Any]) -> Any:
@@ -191,6 +195,12 @@ def _perform(work: Coroutine[Any, Any, Any]) -> Any:
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _write_stdout(data: bytes) -> None:
+    # In a buffer of its own, since nobody hears of what fails in Python's at exit.
+    with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as stdout:
+        stdout.write(data)
 
 
 def _fail(message: str, status: int = EXIT_FAILED) -> NoReturn:

@@ -10,6 +10,7 @@ user who edits a file in a browser wants all mistakes at once, and where they ar
 
 from __future__ import annotations
 
+import io
 import re
 
 import attrs
@@ -19,6 +20,7 @@ from .errors import ConfigError
 SECTION = re.compile(r"\[([^\[\]]+)\]")
 OPTION = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\s*[:=](.*)")
 INLINE_COMMENT = re.compile(r"\s#.*")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @attrs.frozen
@@ -48,9 +50,14 @@ def parse(text: str) -> tuple[list[Section], list[ConfigError]]:
     errors: list[ConfigError] = []
     section: Section | None = None
     option: str | None = None
-    for number, raw in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+    # Lines end where an editor ends them: str.splitlines() knows many more ends.
+    lines = io.StringIO(text.removeprefix("\ufeff"), newline=None)
+    for number, raw in enumerate(lines, 1):
         line = INLINE_COMMENT.sub("", raw).rstrip()
         if not line or line.lstrip()[0] in "#;":
+            continue
+        if CONTROL_CHARACTER.search(line):
+            errors.append(ConfigError("holds a control character", line=number))
             continue
         if line[0] in " \t":
             if section is None or option is None:

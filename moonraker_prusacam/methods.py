@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The table of JSON-RPC methods: parameters in, the engine's parts called, dicts out.
 
-docs/control.md describes each. Parameters come from other processes and are checked
+docs/api.md describes each. Parameters come from other processes and are checked
 here, where their names are known.
 """
 

@@ -43,9 +43,11 @@ def option(
 
 
 def text(value: str) -> str:
-    """Any text that is not empty."""
+    """Any text of one line that is not empty."""
     if not value:
         raise ValueError("is empty")
+    if "\n" in value:
+        raise ValueError("has more than one line; is the next one indented?")
     return value
 
 
@@ -112,6 +114,14 @@ def path(value: str) -> Path:
     return expanded
 
 
+def secret_path(value: str) -> Path:
+    """Like ``path``; the text is not repeated, since some write the secret there."""
+    try:
+        return path(value)
+    except ValueError:
+        raise ValueError("is not the absolute path of a file (or one from ~)") from None
+
+
 def address(value: str) -> str:
     """A numeric IPv4 or IPv6 address to listen on."""
     try:
@@ -123,21 +133,29 @@ def address(value: str) -> str:
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL with one of ``schemes`` and a host, and a port from 1 to 65535 if any."""
+    """A URL with one of ``schemes``, a host, and a port from 1 to 65535 if any.
+
+    The text is not repeated, since it may hold a password.
+    """
 
     def parse(value: str) -> str:
         known = ", ".join(f"{scheme}://" for scheme in schemes)
         try:
             parts = urlsplit(value)
-            port = parts.port
-        except ValueError as error:
-            raise ValueError(f"is not a URL: {error}") from None
+        except ValueError:
+            raise ValueError("is not a URL") from None
         if parts.scheme not in schemes:
             raise ValueError(f"does not start with one of: {known}")
         if not parts.hostname or any(character.isspace() for character in value):
             raise ValueError("has no host, or has blanks in it")
-        if port == 0:
-            raise ValueError("has the port 0")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("has more than a host, a port and a path")
+        try:
+            is_port = parts.port != 0
+        except ValueError:
+            is_port = False
+        if not is_port:
+            raise ValueError("has a port that is not from 1 to 65535")
         return value
 
     return parse

@@ -11,6 +11,7 @@ lasting harm, and a repeated one none at all.
 from __future__ import annotations
 
 import enum
+import math
 from typing import Any
 
 import attrs
@@ -76,15 +77,21 @@ def parse_print_event(params: dict[str, Any]) -> PrintEvent:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise RpcError(
-            INVALID_PARAMS, f"job.event: {error!r} in the parameters", http_status=400
+            INVALID_PARAMS,
+            f"job.event: {error!r:.200} in the parameters",
+            http_status=400,
         ) from error
 
 
 def _parse_state(state: dict[str, Any]) -> PrintState:
+    name = str(state["state"])
+    total_duration_s = float(state.get("total_duration_s") or 0.0)
+    if not math.isfinite(total_duration_s):
+        raise ValueError("total_duration_s is not finite")
     return PrintState(
-        state=str(state["state"]),
+        state=name,
         filename=str(state.get("filename") or "")[:MAX_FILENAME_CHARACTERS],
-        total_duration_s=float(state.get("total_duration_s") or 0.0),
+        total_duration_s=total_duration_s,
         layer=_optional_int(state.get("layer")),
         total_layers=_optional_int(state.get("total_layers")),
     )

@@ -38,8 +38,8 @@ async def connect(
             reader, writer = await asyncio.open_unix_connection(
                 str(path), limit=MAX_REPLY_BYTES
             )
-    except (OSError, TimeoutError) as error:
-        reason = getattr(error, "strerror", None) or "no answer"
+    except OSError as error:
+        reason = error.strerror or str(error) or "no answer"
         raise EngineUnavailable(
             f"no engine answers at {path} ({reason}); start it with "
             "'sudo systemctl start prusacam', or 'prusacam run -c FILE'"

@@ -11,6 +11,7 @@ after the other in the order of their arrival, so their handlers must be quick.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,12 @@ class Peer:
     async def run(self) -> None:
         """Serve until the peer closes; the connection is closed afterwards."""
         try:
-            while (line := await self._read_line()) is not None:
+            while (line := await self._read_line()) is not None and not self._closed:
                 if line.strip():
                     await self._handle(line)
+                # Requests begin in the order of their lines, before what follows
+                # them; and a flood of lines leaves room for others.
+                await asyncio.sleep(0)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the peer left, with or without saying so
         finally:
@@ -95,10 +99,14 @@ class Peer:
         """Close the connection and fail what waits for an answer. Idempotent."""
         self._closed = True
         self._writer.close()
+        if self._writer.transport.get_write_buffer_size():
+            self._writer.transport.abort()  # who does not read now is not waited for
         for future in self._pending.values():
             if not future.done():
                 future.set_exception(EngineUnavailable("the connection was closed"))
         await self._tasks.aclose()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
     async def _read_line(self) -> bytes | None:
         """The next line, None at the end; an oversized line is skipped and refused."""
@@ -131,14 +139,14 @@ class Peer:
         if isinstance(message, Reply):
             self._settle(message)
         elif message.id is None:
-            await self._answer(message)
+            # What one end does not care for is no fault of the other.
+            if message.method in self._methods:
+                await self._answer(message)
         elif len(self._tasks) >= MAX_RUNNING:
             busy = RpcError(protocol.BUSY, "too many requests at once", http_status=503)
             self._send(Reply(message.id, error=busy))
         else:
             self._tasks.start(message.method, self._answer(message))
-            # Requests begin in the order of their lines, before what follows them.
-            await asyncio.sleep(0)
 
     def _settle(self, reply: Reply) -> None:
         future = self._pending.get(reply.id) if reply.id is not None else None
@@ -158,19 +166,25 @@ class Peer:
                     f"there is no method '{call.method[:80]}'",
                     http_status=404,
                 )
-            reply = Reply(call.id, result=await handler(call.params))
+            line = protocol.encode(Reply(call.id, result=await handler(call.params)))
         except PrusacamError as error:
-            reply = Reply(call.id, error=protocol.as_rpc_error(error))
+            line = self._refusal(call, protocol.as_rpc_error(error))
         except Exception:  # the boundary: a bug must not end the connection
             log.exception("Method %s failed", call.method)
             internal = RpcError(protocol.INTERNAL_ERROR, "internal error; see the log")
-            reply = Reply(call.id, error=internal)
+            line = self._refusal(call, internal)
         if call.id is not None:
-            self._send(reply)
-        elif reply.error is not None:
-            log.warning("Notification %s: %s", call.method, reply.error)
+            self._write(line)
+
+    def _refusal(self, call: Call, error: RpcError) -> bytes:
+        if call.id is None:
+            log.warning("Notification %.80s: %s", call.method, error)
+        return protocol.encode(Reply(call.id, error=error))
 
     def _send(self, message: Call | Reply) -> None:
+        self._write(protocol.encode(message))
+
+    def _write(self, line: bytes) -> None:
         transport = self._writer.transport
         if transport.is_closing():
             return
@@ -178,4 +192,4 @@ class Peer:
             log.warning("A control peer does not read; disconnecting it")
             transport.abort()
             return
-        self._writer.write(protocol.encode(message))
+        self._writer.write(line)

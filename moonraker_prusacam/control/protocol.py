@@ -52,7 +52,7 @@ class Reply:
 def decode(line: bytes) -> Call | Reply:
     """The message on ``line``; raises RpcError for anything else."""
     try:
-        message = json.loads(line)
+        message = json.loads(line.decode())
     except (ValueError, RecursionError):
         raise RpcError(PARSE_ERROR, "the line is not JSON", http_status=400) from None
     if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":

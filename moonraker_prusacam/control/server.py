@@ -12,7 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.errors import ControlError
+from moonraker_prusacam.errors import ClosedError, ControlError
 from moonraker_prusacam.tasks import TaskOwner
 
 from .peer import Peer
@@ -42,8 +42,43 @@ class ControlServer:
         self._inode: int | None = None
         self._tasks = TaskOwner("control:server")
 
+    async def hold(self) -> None:
+        """Take the socket; who connects waits for ``start``.
+
+        Raises ControlError when another engine holds it.
+        """
+        self._server = await self._open()
+
     async def start(self) -> None:
-        """Listen; raises ControlError when another engine holds the socket."""
+        """Serve; takes the socket, too, unless ``hold`` did."""
+        if self._server is None:
+            self._server = await self._open()
+        await self._server.start_serving()
+
+    def broadcast(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification to every peer."""
+        for peer in tuple(self._peers):
+            peer.notify(method, params)
+
+    async def stop(self) -> None:
+        """Close all peers, now and later; the socket stays ours. Idempotent."""
+        await self._tasks.aclose()
+        # Who came just now was not served yet.
+        await asyncio.gather(*(peer.aclose() for peer in tuple(self._peers)))
+
+    async def aclose(self) -> None:
+        """Stop, and give the socket up. Idempotent."""
+        if self._server is not None:
+            self._server.close()
+        await self.stop()
+        try:
+            # A newer engine may have put its own socket there already.
+            if self._inode is not None and self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except FileNotFoundError:
+            pass
+
+    async def _open(self) -> asyncio.Server:
         if len(os.fsencode(self._path)) > MAX_SOCKET_PATH_BYTES:
             raise ControlError(
                 f"{self._path}: longer than the {MAX_SOCKET_PATH_BYTES} bytes that "
@@ -56,27 +91,9 @@ class ControlServer:
         except OSError as error:
             raise ControlError(f"{self._path}: {error.strerror or error}") from error
         self._inode = self._path.stat().st_ino
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=MAX_REQUEST_BYTES
+        return await asyncio.start_unix_server(
+            self._accept, sock=listener, limit=MAX_REQUEST_BYTES, start_serving=False
         )
-
-    def broadcast(self, method: str, params: dict[str, Any]) -> None:
-        """Send a notification to every peer."""
-        for peer in tuple(self._peers):
-            peer.notify(method, params)
-
-    async def aclose(self) -> None:
-        """Stop listening, close all peers, remove the socket. Idempotent."""
-        if self._server is not None:
-            self._server.close()
-        await asyncio.gather(*(peer.aclose() for peer in tuple(self._peers)))
-        await self._tasks.aclose()
-        try:
-            # A newer engine may have put its own socket there already.
-            if self._inode is not None and self._path.stat().st_ino == self._inode:
-                self._path.unlink()
-        except FileNotFoundError:
-            pass
 
     def _bind(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -84,6 +101,7 @@ class ControlServer:
         mask = os.umask(0o177)
         try:
             listener.bind(str(self._path))
+            listener.listen()
         except OSError:
             listener.close()
             raise
@@ -94,24 +112,40 @@ class ControlServer:
     async def _remove_stale(self) -> None:
         if not self._path.exists():
             return
+        if not self._path.is_socket():
+            raise ControlError(
+                f"{self._path}: is there already and is no socket; remove it, or set "
+                "[engine] socket to another path"
+            )
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 _, writer = await asyncio.open_unix_connection(str(self._path))
         except (ConnectionRefusedError, FileNotFoundError):
             self._path.unlink(missing_ok=True)  # left by an engine that was killed
+            return
+        except TimeoutError:
+            pass  # whoever holds it is too busy to answer
         else:
             writer.close()
-            raise ControlError(f"another engine is running (it holds {self._path})")
+            await writer.wait_closed()
+        raise ControlError(f"another engine is running (it holds {self._path})")
 
-    async def _serve(
+    def _accept(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        if len(self._peers) >= MAX_PEERS:
+        if len(self._tasks) >= MAX_PEERS:
             log.warning("More than %d control peers; refusing one", MAX_PEERS)
             writer.close()
             return
         peer = Peer(reader, writer, self._methods)
-        self._peers.add(peer)
+        try:
+            self._tasks.start("peer", self._serve(peer))
+        except ClosedError:
+            writer.close()  # it came at the moment of the end
+        else:
+            self._peers.add(peer)
+
+    async def _serve(self, peer: Peer) -> None:
         try:
             await peer.run()
         finally:
