@@ -24,6 +24,7 @@ from urllib.parse import quote
 from .camera import Camera
 from .camera.scanner import IMPLEMENTATION
 from .camera.sources import open_source
+from .config import NGINX_PATHS
 from .connect.api import ConnectApi
 from .connect.identity import load_or_create_fingerprint
 from .connect.uploader import SnapshotUploader
@@ -41,11 +42,6 @@ if TYPE_CHECKING:
     from .config import Config, ConnectConfig
 
 log = logging.getLogger(__name__)
-
-# What the nginx of Mainsail and Fluidd forwards to which local port.
-NGINX_PATHS = {8080: "/webcam/", 8081: "/webcam2/", 8082: "/webcam3/"} | {
-    8083: "/webcam4/"
-}
 
 
 class Engine:

@@ -12,6 +12,7 @@ section, option, line and, for a misspelt name, the nearest one that exists.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -53,6 +54,14 @@ TRIGGER_SCHEMES = (
     "GCODE",
     "MANUAL",
 )
+
+# What the nginx of Mainsail and Fluidd forwards to which local port.
+NGINX_PATHS = {
+    8080: "/webcam/",
+    8081: "/webcam2/",
+    8082: "/webcam3/",
+    8083: "/webcam4/",
+}
 
 C = TypeVar("C")
 
@@ -315,7 +324,23 @@ class _Reader:
                 timelapse = self._build(TimelapseConfig, section)
         if not known:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
+        for camera in cameras:
+            self._expect_address(engine, camera, sections)
         return Config(engine, tuple(cameras), tuple(uploads), timelapse)
+
+    def _expect_address(
+        self, engine: EngineConfig, camera: CameraConfig, sections: list[ini.Section]
+    ) -> None:
+        """A port that nginx does not forward, on every address: what is its URL?"""
+        is_open = ipaddress.ip_address(engine.host).is_unspecified
+        if is_open and engine.port not in NGINX_PATHS and camera.webcam_url is None:
+            name = f"camera {camera.name}"
+            section = next(section for section in sections if section.name == name)
+            self._fail(
+                f"needs 'webcam_url', such as http://printer.local:{engine.port}/: "
+                f"browsers do not find the camera at {engine.host}",
+                section,
+            )
 
     def _is_known(self, section: ini.Section, kind: str, name: str) -> bool:
         if kind not in SECTIONS:

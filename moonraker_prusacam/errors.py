@@ -23,6 +23,7 @@
     │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
     │   └─ RpcError                the peer answered with an error
     ├─ TimelapseError              a job cannot do what was asked
+    │   ├─ TimelapseOptionError    a macro's option is wrong      (ValueError)
     │   └─ RenderError             ffmpeg failed
     ├─ EmulatorError               a local stand-in could not do its part
     └─ ClosedError                 used after ``aclose``
@@ -174,6 +175,12 @@ class TimelapseError(PrusacamError):
     """A timelapse job cannot do what was asked of it."""
 
     http_status = 409
+
+
+class TimelapseOptionError(TimelapseError, ValueError):
+    """An option of the start macro is unknown, or its value is."""
+
+    http_status = 400
 
 
 class RenderError(TimelapseError):

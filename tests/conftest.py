@@ -108,7 +108,7 @@ def _describe_thread(thread: threading.Thread) -> str:
 
 
 def _children() -> set[int]:
-    found = set()
+    found: set[int] = set()
     for task in Path("/proc/self/task").iterdir():
         # A thread may end while its list is read.
         with suppress(FileNotFoundError, ProcessLookupError):

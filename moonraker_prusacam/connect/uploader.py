@@ -185,7 +185,10 @@ class SnapshotUploader:
         except (FrameUnavailable, PrusaConnectError) as error:
             _settle(waiting, error)
             raise
-        except BaseException:
+        except Exception:
+            _settle(waiting, PrusaConnectError("internal error; see the log"))
+            raise
+        except asyncio.CancelledError:
             for future in waiting:
                 future.cancel()
             raise

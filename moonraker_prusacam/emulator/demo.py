@@ -50,7 +50,9 @@ class Demo:
         self._moonraker = moonraker
         self._output = (output or DEFAULT_OUTPUT).absolute()
         self._console = Console(highlight=False)
-        self._table = Table("what", "figure", title="What happened")
+        self._table = Table(title="What happened")
+        for heading in ("what", "figure"):
+            self._table.add_column(heading, overflow="fold")
         self._print_ended = 0.0
 
     async def run(self, *, once: bool) -> bool:
@@ -123,7 +125,7 @@ class Demo:
 
     async def _check_stream(self, stand: Stand) -> None:
         parts = received = 0
-        begun = time.monotonic()
+        begun = 0.0
         url = f"{stand.engine_url}/stream.mjpg"
         async with stand.moonraker.session.get(url) as response:
             reader = aiohttp.MultipartReader.from_response(response)
@@ -133,7 +135,8 @@ class Demo:
                     raise EmulatorError(f"the stream ended after {parts} parts")
                 received += len(await part.read())
                 parts += 1
-        fps = parts / (time.monotonic() - begun)
+                begun = begun or time.monotonic()
+        fps = (parts - 1) / (time.monotonic() - begun)
         self._table.add_row("stream", f"{parts} parts, {received} bytes, {fps:.1f} fps")
 
     async def _print(self, stand: Stand) -> None:

@@ -17,7 +17,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.tasks import TaskOwner
 
@@ -137,7 +137,7 @@ class Timelapse:
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
         """What the start macro asks for: ENABLE=0|1, TRIGGER=auto|macro|layer.
 
-        Raises TimelapseError for anything else; None when this print is not recorded.
+        Raises TimelapseOptionError for anything else; None when this print is not recorded.
         """
         enable, trigger = _parse_options(options, self._config.trigger)
         async with self._turn:
@@ -297,12 +297,12 @@ def _parse_options(options: Mapping[str, Any], trigger: str) -> tuple[bool, str]
     chosen = {str(key).lower(): str(value).lower() for key, value in options.items()}
     trigger = chosen.pop("trigger", "") or trigger
     if trigger not in TRIGGERS:
-        raise TimelapseError(f"TRIGGER is not one of: {', '.join(TRIGGERS)}")
+        raise TimelapseOptionError(f"TRIGGER is not one of: {', '.join(TRIGGERS)}")
     enable = chosen.pop("enable", "1")
     if enable not in ("0", "1", "false", "true"):
-        raise TimelapseError("ENABLE is neither 0 nor 1")
+        raise TimelapseOptionError("ENABLE is neither 0 nor 1")
     if chosen:
-        raise TimelapseError(f"unknown options: {', '.join(sorted(chosen))}")
+        raise TimelapseOptionError(f"unknown options: {', '.join(sorted(chosen))}")
     return enable in ("1", "true"), trigger
 
 

@@ -434,3 +434,22 @@ def test_loads_when_given_any_text_then_config_or_configerrors(text: str) -> Non
         assert made.cameras
     # A name of a section is repeated, even where somebody writes a token there.
     assert not any(TOKEN in error.message for error in told if not error.section)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_load_when_browsers_cannot_know_the_address_then_webcam_url_is_asked_for(
+    host: str,
+) -> None:
+    text = f"""[engine]
+host: {host}
+port: 9090
+[camera front]
+source: tcp://127.0.0.1:9000
+"""
+    with pytest.raises(ConfigErrors) as caught:
+        loads(text)
+    (error,) = caught.value.errors
+    assert (error.section, error.line) == ("camera front", 4)
+    assert "webcam_url" in str(error)
+    loads(text + "webcam_url: http://printer.local:9090/\n")
+    loads(text.replace("9090", "8081"))

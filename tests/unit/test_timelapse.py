@@ -20,7 +20,7 @@ import attrs
 import pytest
 
 from moonraker_prusacam.config import TimelapseConfig
-from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
 from moonraker_prusacam.timelapse import Job, JobState, Timelapse, summary
 from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
 from tests.support.events import Events
@@ -338,7 +338,7 @@ async def test_start_macro_when_options_are_wrong_then_error(
     host: Host, options: dict[str, str]
 ) -> None:
     timelapse = await host.boot()
-    with pytest.raises(TimelapseError, match=f"(?i){next(iter(options))}"):
+    with pytest.raises(TimelapseOptionError, match=f"(?i){next(iter(options))}"):
         await timelapse.start_job(options)
     assert timelapse.jobs == []
 

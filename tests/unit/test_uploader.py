@@ -22,6 +22,7 @@ from moonraker_prusacam.emulator.connect import LocalConnect
 from moonraker_prusacam.errors import (
     ConnectUnavailable,
     FrameUnavailable,
+    PrusaConnectError,
     TokenRejected,
 )
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
@@ -273,3 +274,20 @@ async def test_aclose_when_an_upload_waits_then_it_is_cancelled(bench: Bench) ->
     await uploader.aclose()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_upload_when_a_defect_shows_then_its_caller_is_told_and_it_goes_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploader = bench.uploader("MANUAL")
+    await bench.source.show(jpeg.picture())
+
+    async def fail(_api: ConnectApi, _jpeg: bytes) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ConnectApi, "put_snapshot", fail)
+        with pytest.raises(PrusaConnectError, match="see the log"):
+            await uploader.upload()
+    await uploader.upload()
+    await bench.accepted(1)
