@@ -331,7 +331,7 @@ class _Reader:
     def _expect_address(
         self, engine: EngineConfig, camera: CameraConfig, sections: list[ini.Section]
     ) -> None:
-        """A port that nginx does not forward, on every address: what is its URL?"""
+        """Ask for the URL of a port on every address that nginx does not forward."""
         is_open = ipaddress.ip_address(engine.host).is_unspecified
         if is_open and engine.port not in NGINX_PATHS and camera.webcam_url is None:
             name = f"camera {camera.name}"

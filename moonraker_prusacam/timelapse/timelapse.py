@@ -137,7 +137,8 @@ class Timelapse:
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
         """What the start macro asks for: ENABLE=0|1, TRIGGER=auto|macro|layer.
 
-        Raises TimelapseOptionError for anything else; None when this print is not recorded.
+        Raises TimelapseOptionError for anything else. None when the print is not
+        recorded.
         """
         enable, trigger = _parse_options(options, self._config.trigger)
         async with self._turn:
