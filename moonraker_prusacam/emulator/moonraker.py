@@ -199,6 +199,7 @@ class MoonrakerProcess:
         """SIGKILL."""
         if self._child is not None:
             await self._child.kill()
+            await self._child.aclose()
 
     async def aclose(self) -> None:
         """End the process. Idempotent."""

@@ -214,7 +214,9 @@ class Stand:
 
     async def _is_klippy_ready(self) -> bool:
         info = await self.moonraker.request("GET", "/server/info")
-        return bool(info["klippy_state"] == "ready")
+        # Moonraker says so a moment before it has registered the remote methods.
+        knows_us = "prusacam_connect_upload" in self.printer.remote_methods
+        return bool(info["klippy_state"] == "ready" and knows_us)
 
     async def _is_linked(self) -> bool:
         try:

@@ -183,6 +183,19 @@ async def test_moonraker_when_restarted_in_a_print_then_the_video_goes_on(
     assert len(jobs) == 1
 
 
+async def test_moonraker_when_killed_in_a_print_then_the_print_ends_all_the_same(
+    stand: Stand,
+) -> None:
+    await stand.start_print(FILE, vase(LAYERS))
+    await frames_recorded(stand, 2)
+    await stand.moonraker.kill()
+    await print_over(stand)
+    await stand.moonraker.start()
+    job = await finished_job(stand)
+    assert (job["filename"], job["outcome"]) == (FILE, "complete")
+    assert await decoded_frames(stand, job) == job["frames"] >= 2
+
+
 async def test_camera_when_gone_and_back_then_stream_and_video_go_on(
     stand: Stand,
 ) -> None:

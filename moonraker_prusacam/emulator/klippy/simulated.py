@@ -144,6 +144,15 @@ class SimulatedPrinter:
         """Number of layers as SET_PRINT_STATS_INFO told it."""
         return None if self._printer is None else self._printer.print_stats.total_layers
 
+    @property
+    def remote_methods(self) -> frozenset[str]:
+        """What macros can call now."""
+        return (
+            frozenset()
+            if self._printer is None
+            else self._printer.webhooks.remote_methods
+        )
+
     async def run_gcode(self, script: str) -> None:
         """Run a script as ``gcode/script`` does.
 

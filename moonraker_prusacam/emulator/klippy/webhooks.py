@@ -161,6 +161,15 @@ class WebHooks:
         for connection, template in templates.items():
             connection.send({"params": params, **template})
 
+    @property
+    def remote_methods(self) -> frozenset[str]:
+        """Names that a client has registered and is there to hear of."""
+        return frozenset(
+            method
+            for method, templates in self._remote_methods.items()
+            if not all(connection.is_closed for connection in templates)
+        )
+
     def _list_endpoints(self, _request: WebRequest) -> Result:
         return {"endpoints": list(self._endpoints)}
 
