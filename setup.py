@@ -19,7 +19,10 @@ from typing import Any
 from setuptools import Extension, setup
 
 LIMITED_API = "0x030B0000"  # CPython 3.11: one wheel an architecture
-MODULES = {"moonraker_prusacam.camera._scanner_c": "ext/scanner.pyx"}
+MODULES = {
+    "moonraker_prusacam.camera._scanner_c": "ext/scanner.pyx",
+    "moonraker_prusacam.web._pump_c": "ext/pump.pyx",
+}
 
 
 def is_set(name: str) -> bool:
@@ -36,7 +39,9 @@ def extensions() -> list[Extension]:
         Extension(
             name,
             [source],
-            extra_compile_args=["-O3"],
+            extra_compile_args=["-O3", "-pthread"],
+            extra_link_args=["-pthread"],
+            include_dirs=["ext"],
             define_macros=[("Py_LIMITED_API", LIMITED_API)],
             py_limited_api=True,
         )

@@ -15,6 +15,7 @@
     ├─ FrameError                  not a picture, or too large    (ValueError)
     ├─ CameraNotFound              no camera of that name         (LookupError)
     ├─ FrameUnavailable            no frame that is fresh enough
+    ├─ RequestError                a viewer's parameter is wrong  (ValueError)
     ├─ PrusaConnectError           Prusa Connect said no
     │   ├─ ConnectUnavailable      network, 429, 5xx
     │   ├─ SnapshotRejected        other 4xx
@@ -110,6 +111,12 @@ class FrameUnavailable(PrusacamError):
 
     retryable = True
     http_status = 503
+
+
+class RequestError(PrusacamError, ValueError):
+    """A parameter of a viewer's request makes no sense."""
+
+    http_status = 400
 
 
 class PrusaConnectError(PrusacamError):

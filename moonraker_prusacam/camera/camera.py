@@ -84,6 +84,8 @@ class Camera:
         self._tasks = TaskOwner(f"camera:{self.name}")
         self.on_frame: list[Callable[[Frame], None]] = []
         self.on_state: list[Callable[[Camera], None]] = []
+        # Also for another reason of the same state.
+        self.on_status: list[Callable[[Camera], None]] = []
 
     def start(self) -> None:
         """Begin to read the source, for ever."""
@@ -240,10 +242,16 @@ class Camera:
         if status.state is self._status.state:
             # Another reason for the same trouble is no news: a host that boots gives
             # several in a row.
-            self._status = attrs.evolve(self._status, reason=status.reason)
+            if status.reason != self._status.reason:
+                self._status = attrs.evolve(self._status, reason=status.reason)
+                self._tell(self.on_status)
             return
         self._status = status
         level = logging.INFO if status.state is CameraState.LIVE else logging.WARNING
         self._state_log.report(f"{status.state}: {status.reason}", level)
-        for callback in self.on_state:
+        self._tell(self.on_state)
+        self._tell(self.on_status)
+
+    def _tell(self, callbacks: list[Callable[[Camera], None]]) -> None:
+        for callback in tuple(callbacks):
             callback(self)

@@ -42,11 +42,16 @@ class Frame:
     @cached_property
     def part_header(self) -> bytes:
         """Headers of this frame as a part of multipart/x-mixed-replace."""
-        return (
-            f"Content-Type: image/jpeg\r\n"
-            f"Content-Length: {len(self.data)}\r\n"
-            f"X-Timestamp: {self.wall_time:.6f}\r\n\r\n"
-        ).encode("ascii")
+        return part_header(len(self.data), self.wall_time)
+
+
+def part_header(size_bytes: int, wall_time: float) -> bytes:
+    """Headers of a part whose JPEG has ``size_bytes``, with the empty line."""
+    return (
+        f"Content-Type: image/jpeg\r\n"
+        f"Content-Length: {size_bytes}\r\n"
+        f"X-Timestamp: {wall_time:.6f}\r\n\r\n"
+    ).encode("ascii")
 
 
 @attrs.frozen

@@ -1,49 +1,82 @@
-# What a viewer of one camera is shown.
+# What viewers of one camera are shown.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A live frame, or else a placeholder for those who asked for one, or else nothing."""
+"""From a camera to the pump's channels.
+
+A live frame; or else, for those who asked for one, a placeholder; or else nothing. A
+frame takes with it the moment from which it is too old, so that no viewer is sent an
+old picture as a live one, whatever this process is busy with.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
+from moonraker_prusacam.camera.frame import part_header
+
+from .placeholder import PlaceholderCache
+from .thumbnail import without_thumbnails
 
 if TYPE_CHECKING:
-    from .placeholder import PlaceholderCache
-    from .pump import Picture
-    from .thumbnail import StreamFrames
+    from moonraker_prusacam.camera import Camera, Frame
+
+    from .pump import Channel, StreamPump
 
 
-@attrs.frozen(eq=False)
-class LiveFeed:
-    """Live frames only: the stream ends where they do."""
+class CameraFeed:
+    """Two channels of one camera: ``live`` frames, and those ``marked`` where none are.
 
-    frames: StreamFrames
+    Streams of ``live`` end with the last live frame, those of ``marked`` never.
+    """
 
-    def picture(self) -> Picture | None:
-        """The newest frame, unless it is too old."""
-        return self.frames.fresh()
+    def __init__(self, camera: Camera, pump: StreamPump) -> None:
+        self.camera = camera
+        self.live = pump.channel()
+        self.marked = pump.channel()
+        self.placeholder = PlaceholderCache(camera, self._show_placeholder)
+        self._stale_after_ns = int(camera.config.stale_after_s * 1e9)
+        camera.on_frame.append(self._frame_arrived)
+        camera.on_status.append(self._status_changed)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether there is no live frame any more."""
-        return self.frames.fresh() is None
-
-
-@attrs.frozen(eq=False)
-class PlaceholderFeed:
-    """Live frames, and a placeholder while there are none; never ends by itself."""
-
-    frames: StreamFrames
-    placeholder: PlaceholderCache
-
-    def picture(self) -> Picture | None:
-        """The newest frame, or what says why there is none."""
-        return self.frames.fresh() or self.placeholder.get()
+    async def aclose(self) -> None:
+        """Let go of the camera. Idempotent."""
+        if self._frame_arrived in self.camera.on_frame:
+            self.camera.on_frame.remove(self._frame_arrived)
+            self.camera.on_status.remove(self._status_changed)
+        await self.placeholder.aclose()
 
     @property
-    def is_over(self) -> bool:
-        """Never."""
-        return False
+    def viewers(self) -> int:
+        """How many streams are open."""
+        return self.live.viewers + self.marked.viewers
+
+    def prime(self, channel: Channel) -> None:
+        """Make ``channel`` show what is true now: without viewers nothing is shown."""
+        frame = self.camera.fresh()
+        if frame is not None:
+            self._show(frame, channel)
+        elif channel is self.marked:
+            self._show_placeholder()
+
+    def _frame_arrived(self, frame: Frame) -> None:
+        self._show(frame, *(one for one in (self.live, self.marked) if one.viewers > 0))
+
+    def _show(self, frame: Frame, *channels: Channel) -> None:
+        if not channels:
+            return
+        data, header = without_thumbnails(frame.data), frame.part_header
+        if data is not frame.data:
+            header = part_header(len(data), frame.wall_time)
+        for channel in channels:
+            channel.show(header, data, frame.last_ns + self._stale_after_ns)
+
+    def _status_changed(self, camera: Camera) -> None:
+        if camera.fresh() is None:
+            self.live.end()
+            self._show_placeholder()
+
+    def _show_placeholder(self) -> None:
+        """Show the placeholder, now or when it is drawn."""
+        if self.camera.fresh() is None and (drawn := self.placeholder.get()):
+            self.marked.show(drawn.part_header, drawn.data)

@@ -12,26 +12,34 @@ query parameters are ignored: browsers add theirs against caches.
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import hdrs, web
 
-from moonraker_prusacam.errors import CameraNotFound, FrameUnavailable, PrusacamError
+from moonraker_prusacam.errors import (
+    CameraNotFound,
+    FrameUnavailable,
+    PrusacamError,
+    RequestError,
+)
 
 from .connection import COMMON_HEADERS, Connections, refuse
-from .feed import LiveFeed, PlaceholderFeed
-from .placeholder import PlaceholderCache
-from .pump import BOUNDARY, StreamPump
-from .thumbnail import StreamFrames
+from .feed import CameraFeed
+from .stream import BOUNDARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from moonraker_prusacam.camera import Camera, Frame
+    from moonraker_prusacam.camera import Camera
+
+    from .pump import StreamPump
 
 RETRY_AFTER_S = 2
 SHUTDOWN_TIMEOUT_S = 1.0
+MIN_FPS = 0.1
+MAX_FPS = 120.0
 METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
 PAGE = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
 STREAM_HEAD = (
@@ -76,16 +84,7 @@ class WebServer:
         self._port = port
         self._pump = pump
         self._status = status
-        self._cameras = {camera.name: camera for camera in cameras}
-        frames = {camera.name: StreamFrames(camera) for camera in cameras}
-        self._live = {name: LiveFeed(frames[name]) for name in frames}
-        self._placeholders = {
-            camera.name: PlaceholderCache(camera, pump.refresh) for camera in cameras
-        }
-        self._marked = {
-            name: PlaceholderFeed(frames[name], self._placeholders[name])
-            for name in frames
-        }
+        self._feeds = {camera.name: CameraFeed(camera, pump) for camera in cameras}
         self._routes = {
             "/": self._root,
             "/snapshot.jpg": self._snapshot,
@@ -114,29 +113,19 @@ class WebServer:
                 f"{error.strerror or error}; set another [engine] port"
             ) from error
         self._port = self._runner.addresses[0][1]
-        for camera in self._cameras.values():
-            camera.on_frame.append(self._frame_arrived)
-            camera.on_state.append(self._state_changed)
 
     async def aclose(self) -> None:
         """Stop listening and close all connections. Idempotent."""
         if self._runner is not None:
             await self._runner.cleanup()
         # Requests that were under way may have opened streams until now.
+        for feed in self._feeds.values():
+            await feed.aclose()
         await self._pump.aclose()
-        for placeholder in self._placeholders.values():
-            await placeholder.aclose()
 
     def viewers(self, camera: Camera) -> int:
         """How many streams of ``camera`` are open."""
-        feeds = (self._live[camera.name], self._marked[camera.name])
-        return sum(self._pump.watching(feed) for feed in feeds)
-
-    def _frame_arrived(self, frame: Frame) -> None:  # noqa: ARG002
-        self._pump.refresh()
-
-    def _state_changed(self, camera: Camera) -> None:  # noqa: ARG002
-        self._pump.refresh()
+        return self._feeds[camera.name].viewers
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Find who answers; our errors become a status and JSON."""
@@ -153,14 +142,14 @@ class WebServer:
             retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
             return refuse(error.http_status, type(error).__name__, str(error), retry)
 
-    def _camera(self, request: web.BaseRequest) -> Camera:
+    def _feed(self, request: web.BaseRequest) -> CameraFeed:
         name = request.query.get("camera")
         if name is None:
-            return next(iter(self._cameras.values()))
+            return next(iter(self._feeds.values()))
         try:
-            return self._cameras[name]
+            return self._feeds[name]
         except KeyError:
-            known = ", ".join(self._cameras)
+            known = ", ".join(self._feeds)
             raise CameraNotFound(f"no camera of that name; there is: {known}") from None
 
     async def _root(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -175,12 +164,12 @@ class WebServer:
         return web.Response(text=PAGE, content_type="text/html", headers=COMMON_HEADERS)
 
     async def _snapshot(self, request: web.BaseRequest) -> web.StreamResponse:
-        camera = self._camera(request)
-        frame = camera.fresh()
+        feed = self._feed(request)
+        frame = feed.camera.fresh()
         if frame is None:
             if not _wants_placeholder(request):
-                camera.latest()  # raises, with the reason
-            drawn = await self._placeholders[camera.name].wait()
+                feed.camera.latest()  # raises, with the reason
+            drawn = await feed.placeholder.wait()
             headers = {**COMMON_HEADERS, "X-Prusacam-Placeholder": drawn.state}
             return web.Response(
                 body=drawn.data, content_type="image/jpeg", headers=headers
@@ -196,17 +185,17 @@ class WebServer:
         )
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
-        camera = self._camera(request)
-        wants_placeholder = _wants_placeholder(request)
-        if not wants_placeholder:
-            camera.latest()
+        feed = self._feed(request)
+        fps = _fps(request)
+        channel = feed.marked if _wants_placeholder(request) else feed.live
+        if channel is feed.live:
+            feed.camera.latest()  # raises, with the reason, when there is none
         if self._pump.is_full:
             raise FrameUnavailable("too many viewers; close one, or raise max_viewers")
         if request.method == hdrs.METH_HEAD:
             content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
             headers = {**COMMON_HEADERS, "Content-Type": content_type}
             return web.Response(headers=headers)
-        feeds = self._marked if wants_placeholder else self._live
         transport = request.transport
         if transport is None or transport.is_closing():
             return HandedOver()  # the viewer left already
@@ -216,7 +205,8 @@ class WebServer:
         sock = transport.get_extra_info("socket").dup()
         # Aborting closes aiohttp's descriptor only: the connection lives on in ours.
         transport.abort()
-        self._pump.add(sock, feeds[camera.name], STREAM_HEAD)
+        feed.prime(channel)
+        self._pump.add(sock, channel, STREAM_HEAD, fps=fps)
         return HandedOver()
 
     async def _status_json(self, request: web.BaseRequest) -> web.StreamResponse:  # noqa: ARG002
@@ -225,3 +215,16 @@ class WebServer:
 
 def _wants_placeholder(request: web.BaseRequest) -> bool:
     return request.query.get("placeholder", "0") not in ("", "0")
+
+
+def _fps(request: web.BaseRequest) -> float | None:
+    text = request.query.get("fps")
+    if text is None:
+        return None
+    try:
+        fps = float(text)
+    except ValueError:
+        fps = math.nan
+    if not MIN_FPS <= fps <= MAX_FPS:
+        raise RequestError(f"fps is not a number from {MIN_FPS:g} to {MAX_FPS:g}")
+    return fps

@@ -13,12 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from moonraker_prusacam.camera import Camera, Frame
 
 SOI = b"\xff\xd8"
 EOI = b"\xff\xd9"
@@ -57,24 +53,3 @@ def _metadata(jpeg: bytes) -> Iterator[tuple[int, int]]:
             position += 2 + int.from_bytes(jpeg[begin + 2 : begin + 4])
         if code in METADATA_CODES:
             yield begin, position
-
-
-class StreamFrames:
-    """The newest frame of a camera as its streams carry it, made once for all."""
-
-    def __init__(self, camera: Camera) -> None:
-        self._camera = camera
-        self._frame: Frame | None = None
-        self._shown: Frame | None = None
-
-    def fresh(self) -> Frame | None:
-        """Like Camera.fresh, without thumbnails."""
-        frame = self._camera.fresh()
-        if frame is None:
-            return None
-        if frame is not self._frame:
-            data = without_thumbnails(frame.data)
-            same = data is frame.data
-            self._frame = frame
-            self._shown = frame if same else attrs.evolve(frame, data=data)
-        return self._shown

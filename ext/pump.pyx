@@ -1,0 +1,245 @@
+# cython: language_level=3, freethreading_compatible=True, embedsignature=True
+# The compiled twin of the stream pump: one native thread for all viewers.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Python's side of ext/pump.h; see moonraker_prusacam/web/_pump_py.py for the contract.
+
+The thread never holds Python's lock. A picture's bytes are borrowed from its owner (the
+buffer protocol) and given back by the next call that holds the lock.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy
+
+import asyncio
+import socket as socket_module
+import threading
+
+from moonraker_prusacam.errors import ClosedError, PrusacamError
+from moonraker_prusacam.web.stream import (
+    NOTSENT_LOWAT_BYTES,
+    REPEAT_AFTER_S,
+    STALL_TIMEOUT_S,
+    TICK_S,
+    PumpStats,
+    prepare,
+)
+
+
+cdef extern from "pump.h" nogil:
+    int PUMP_MAX_CHANNELS
+
+    ctypedef struct payload:
+        const uint8_t *header
+        const uint8_t *data
+        size_t header_bytes
+        size_t data_bytes
+        int64_t expires_ns
+        void *owner
+        payload *next
+
+    ctypedef struct pump_stats:
+        uint64_t opened
+        uint64_t stalled
+        uint64_t frames
+        uint64_t bytes
+        long viewers
+
+    ctypedef struct pump:
+        int channel_count
+
+    int pump_open(pump *p, int64_t stall_ns, int64_t repeat_ns, int64_t tick_ns)
+    void pump_show(pump *p, int number, payload *picture)
+    void pump_end(pump *p, int number)
+    int pump_add(pump *p, int fd, int number, uint8_t *head, size_t head_bytes,
+                 int64_t interval_ns)
+    pump_stats pump_read_stats(pump *p)
+    long pump_watching(pump *p, int number)
+    payload *pump_take_released(pump *p)
+    void pump_stop(pump *p)
+    void pump_run(pump *p)
+    payload *pump_close(pump *p)
+
+
+cdef struct Loan:
+    payload picture
+    Py_buffer header
+    Py_buffer data
+
+
+cdef void give_back(payload *picture):
+    cdef payload *following
+    while picture != NULL:
+        following = picture.next
+        loan = <Loan *>picture.owner
+        PyBuffer_Release(&loan.header)
+        PyBuffer_Release(&loan.data)
+        free(loan)
+        picture = following
+
+
+cdef class Channel:
+    """One sequence of pictures, and those who watch it."""
+
+    cdef StreamPump _pump
+    cdef int _number
+
+    def show(self, header, data, expires_ns=None):
+        """Make a picture the newest one; see the Python twin."""
+        self._pump._check_open()
+        cdef int64_t until = INT64_MAX if expires_ns is None else expires_ns
+        cdef Loan *loan = <Loan *>calloc(1, sizeof(Loan))
+        if loan == NULL:
+            raise MemoryError
+        try:
+            PyObject_GetBuffer(header, &loan.header, PyBUF_SIMPLE)
+        except BaseException:
+            free(loan)
+            raise
+        try:
+            PyObject_GetBuffer(data, &loan.data, PyBUF_SIMPLE)
+        except BaseException:
+            PyBuffer_Release(&loan.header)
+            free(loan)
+            raise
+        loan.picture.owner = loan
+        loan.picture.header = <const uint8_t *>loan.header.buf
+        loan.picture.header_bytes = loan.header.len
+        loan.picture.data = <const uint8_t *>loan.data.buf
+        loan.picture.data_bytes = loan.data.len
+        loan.picture.expires_ns = until
+        pump_show(self._pump._native, self._number, &loan.picture)
+        self._pump._collect()
+
+    def end(self):
+        """Close the streams of now, each after the part under way."""
+        if not self._pump._closed:
+            pump_end(self._pump._native, self._number)
+            self._pump._collect()
+
+    @property
+    def viewers(self):
+        """How many streams are open."""
+        return pump_watching(self._pump._native, self._number)
+
+
+cdef class StreamPump:
+    """Owns the sockets of all viewers; see the Python twin."""
+
+    cdef pump *_native
+    cdef long _max_viewers
+    cdef bint _closed
+    cdef int _lowat_bytes
+    cdef object _thread
+
+    def __cinit__(self):
+        self._native = <pump *>calloc(1, sizeof(pump))
+        if self._native == NULL:
+            raise MemoryError
+
+    def __init__(
+        self,
+        max_viewers,
+        *,
+        stall_timeout_s=STALL_TIMEOUT_S,
+        repeat_after_s=REPEAT_AFTER_S,
+        tick_s=TICK_S,
+        notsent_lowat_bytes=NOTSENT_LOWAT_BYTES,
+    ):
+        self._max_viewers = max_viewers
+        self._lowat_bytes = notsent_lowat_bytes
+        self._thread = None
+        self._closed = False
+        if pump_open(
+            self._native,
+            <int64_t>(stall_timeout_s * 1e9),
+            <int64_t>(repeat_after_s * 1e9),
+            <int64_t>(tick_s * 1e9),
+        ) < 0:
+            raise PrusacamError("the stream pump cannot be made: no descriptor is left")
+
+    def __dealloc__(self):
+        # The thread holds a reference, so it has ended, or was never started.
+        if self._native != NULL:
+            give_back(pump_close(self._native))
+            free(self._native)
+
+    def channel(self):
+        """A new channel; there are at most 64."""
+        self._check_open()
+        if self._native.channel_count >= PUMP_MAX_CHANNELS:
+            raise PrusacamError(f"more than {PUMP_MAX_CHANNELS} streams of pictures")
+        cdef Channel made = Channel.__new__(Channel)
+        made._pump = self
+        made._number = self._native.channel_count
+        self._native.channel_count += 1
+        return made
+
+    def add(self, sock, Channel channel not None, head, *, fps=None):
+        """Take a connected socket over and stream ``channel`` into it, after ``head``."""
+        self._check_open()
+        prepare(sock, self._lowat_bytes)
+        cdef bytes text = bytes(head)
+        cdef size_t size = len(text)
+        cdef const char *start = text
+        cdef uint8_t *copy = <uint8_t *>malloc(size or 1)
+        if copy == NULL:
+            raise MemoryError
+        memcpy(copy, start, size)
+        cdef int64_t interval_ns = 0 if fps is None else <int64_t>(1e9 / fps)
+        self._start()
+        cdef int fd = sock.detach()
+        if pump_add(self._native, fd, channel._number, copy, size, interval_ns) < 0:
+            free(copy)
+            socket_module.close(fd)
+            raise MemoryError
+        self._collect()
+
+    @property
+    def is_full(self):
+        """Whether one more viewer would be too many."""
+        return pump_read_stats(self._native).viewers >= self._max_viewers
+
+    @property
+    def stats(self):
+        """Counters over all viewers since the start."""
+        self._collect()
+        cdef pump_stats stats = pump_read_stats(self._native)
+        return PumpStats(
+            viewers=stats.viewers,
+            opened=stats.opened,
+            stalled=stats.stalled,
+            frames=stats.frames,
+            bytes=stats.bytes,
+        )
+
+    async def aclose(self):
+        """Close all streams and end the thread. Idempotent."""
+        self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            pump_stop(self._native)
+            await asyncio.to_thread(thread.join)
+        self._collect()
+
+    def _run(self):
+        with nogil:
+            pump_run(self._native)
+
+    cdef _start(self):
+        # A thread of its own is worth it from the first viewer on.
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="prusacam-pump", daemon=True
+            )
+            self._thread.start()
+
+    cdef _collect(self):
+        give_back(pump_take_released(self._native))
+
+    cdef _check_open(self):
+        if self._closed:
+            raise ClosedError("the stream pump is closed")
