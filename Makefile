@@ -1,6 +1,6 @@
 # make demo [ONCE=1]   the whole job, with a simulated printer and camera
 # make test            everything that guards the project
-# make bench           the benchmarks
+# make bench [FIGURES="latency slow"]   the benchmarks; or single figures
 # make format          let ruff lay out the code
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
@@ -20,7 +20,7 @@ export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 .PHONY: help demo test lint types unit integration bench format clean
 
 help:
-	@sed -n '1,/^$$/p' Makefile | sed -n 's/^# //p'
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 demo: .venv/demo.stamp $(MOONRAKER)/moonraker.stamp
 	@$(BIN)/prusacam demo --output .demo $(if $(filter-out 0,$(ONCE)),--once)
@@ -45,7 +45,8 @@ integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@$(BIN)/python -m pytest tests/integration
 
 bench: .venv/test.stamp
-	@$(BIN)/python -m pytest -q tests/benchmarks --benchmark-group-by=func
+	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
+	@$(BIN)/python -m tests.benchmarks $(FIGURES)
 
 format: .venv/test.stamp
 	@$(BIN)/ruff check --fix .
