@@ -186,7 +186,7 @@ class Camera:
             await asyncio.sleep(self._delay_s * random.uniform(0.8, 1.2))  # noqa: S311
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, data: bytes | memoryview) -> None:
         for frame in self._scanner.feed(data):
             self._publish(frame)
 

@@ -41,12 +41,12 @@ class ScriptedSource:
     """A source without a network: the test delivers, and ends each run."""
 
     def __init__(self) -> None:
-        self.deliver: Callable[[bytes], None] | None = None
+        self.deliver: Callable[[bytes | memoryview], None] | None = None
         self.runs = 0
         self._end: asyncio.Future[None] | None = None
         self._changed = asyncio.Condition()
 
-    async def run(self, deliver: Callable[[bytes], None]) -> None:
+    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
         self._end = asyncio.get_running_loop().create_future()
         async with self._changed:
             self.deliver = deliver

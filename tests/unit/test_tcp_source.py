@@ -33,7 +33,7 @@ class Received:
         self.data = b""
         self._changed = asyncio.Event()
 
-    def __call__(self, data: bytes) -> None:
+    def __call__(self, data: bytes | memoryview) -> None:
         self.data += data
         self._changed.set()
 
@@ -145,14 +145,16 @@ async def test_run_when_a_feed_resets_then_it_dropped_the_connection() -> None:
 async def test_run_when_the_network_breaks_then_it_is_unavailable_and_no_defect(
     code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(reader: asyncio.StreamReader, size: int) -> bytes:
+    def broken(*_: object) -> int:
         raise OSError(code, "the network broke")
 
-    monkeypatch.setattr(asyncio.StreamReader, "read", broken)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    async with Feeder() as feeder:
+        task = asyncio.create_task(TcpSource(feeder.url).run(Received()))
+        await feeder.arrived(1)
+        monkeypatch.setattr(socket.socket, "recv_into", broken)
+        await feeder.send(b"\xff")
         with pytest.raises(SourceUnavailable, match="dropped the connection"):
-            await TcpSource(f"tcp://127.0.0.1:{port}").run(Received())
+            await task
 
 
 async def test_run_when_cancelled_then_the_connection_is_closed() -> None:
@@ -172,10 +174,10 @@ async def test_run_when_cancelled_then_the_connection_is_closed() -> None:
 async def test_run_when_a_consumer_fails_then_its_error_is_not_the_feeds(
     error: type[Exception],
 ) -> None:
-    def fail(data: bytes) -> None:
+    def fail(data: bytes | memoryview) -> None:
         raise error("in the consumer")
 
-    deliver: Callable[[bytes], None] = fail
+    deliver: Callable[[bytes | memoryview], None] = fail
     async with Feeder() as feeder:
         task = asyncio.create_task(TcpSource(feeder.url).run(deliver))
         await feeder.arrived(1)

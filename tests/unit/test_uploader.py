@@ -43,10 +43,10 @@ class StubSource:
     """A source that delivers what the test hands to it."""
 
     def __init__(self) -> None:
-        self._deliver: Callable[[bytes], None] | None = None
+        self._deliver: Callable[[bytes | memoryview], None] | None = None
         self._running = asyncio.Event()
 
-    async def run(self, deliver: Callable[[bytes], None]) -> None:
+    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
         self._deliver = deliver
         self._running.set()
         await asyncio.Event().wait()

@@ -64,9 +64,9 @@ class PushedSource:
     """A source whose bytes come from the test."""
 
     def __init__(self) -> None:
-        self._deliver: Callable[[bytes], None] | None = None
+        self._deliver: Callable[[bytes | memoryview], None] | None = None
 
-    async def run(self, deliver: Callable[[bytes], None]) -> None:
+    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
         self._deliver = deliver
         await asyncio.get_running_loop().create_future()
 

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """A place that a camera's bytes come from."""
 
-    async def run(self, deliver: Callable[[bytes], None]) -> None:
+    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
         """Connect and deliver bytes until the source fails; always raises SourceError.
 
-        The connection is closed when this returns, raises or is cancelled.
+        What is delivered is valid during the call only, and what ``deliver`` raises is
+        raised as it is. The connection is closed when this raises or is cancelled.
         """
 
 
