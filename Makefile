@@ -1,6 +1,7 @@
 # make demo [ONCE=1]   the whole job, with a simulated printer and camera
 # make test            everything that guards the project
 # make bench [FIGURES="latency slow"]   the benchmarks; or single figures
+# make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make format          let ruff lay out the code
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
@@ -17,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration bench format clean
+.PHONY: help demo test lint types unit integration bench fuzz format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,6 +48,15 @@ integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 bench: .venv/test.stamp
 	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
 	@$(BIN)/python -m tests.benchmarks $(FIGURES)
+
+FUZZ_SECONDS ?= 60
+fuzz: .venv/test.stamp
+	@$(BIN)/python -m tests.fuzz.corpus build/fuzz/corpus
+	@clang -std=c11 -D_POSIX_C_SOURCE=200809L -g -O1 -Wall -Wextra -DWITH_LIBFUZZER \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+	  -Iext tests/fuzz/fuzz_scan.c -o build/fuzz/fuzz_scan
+	@build/fuzz/fuzz_scan -dict=tests/fuzz/jpeg.dict -max_len=6000 -timeout=10 \
+	  -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS) build/fuzz/corpus
 
 format: .venv/test.stamp
 	@$(BIN)/ruff check --fix .

@@ -23,6 +23,7 @@ MODULES = {
     "moonraker_prusacam.camera._scanner_c": "ext/scanner.pyx",
     "moonraker_prusacam.web._pump_c": "ext/pump.pyx",
 }
+HEADERS = ["ext/scan.h", "ext/frame_pool.h", "ext/framer.h", "ext/pump.h"]
 
 
 def is_set(name: str) -> bool:
@@ -39,6 +40,7 @@ def extensions() -> list[Extension]:
         Extension(
             name,
             [source],
+            depends=HEADERS,
             extra_compile_args=["-O3", "-pthread"],
             extra_link_args=["-pthread"],
             include_dirs=["ext"],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import sys
 import time
@@ -26,7 +27,13 @@ from rich.table import Table
 from . import config as configuration
 from .camera.scanner import IMPLEMENTATION
 from .control import connect
-from .errors import ConfigErrors, ControlError, EngineUnavailable, PrusacamError
+from .errors import (
+    ConfigErrors,
+    ControlError,
+    EngineUnavailable,
+    PrusacamError,
+    RenderError,
+)
 from .log import configure
 from .version import __version__
 
@@ -81,7 +88,14 @@ def run(file: Path) -> None:
 @config_option
 def check(file: Path) -> None:
     """Check the configuration and print every mistake in it."""
+    from .timelapse.encoder import find_ffmpeg
+
     config = _load(file)
+    if config.timelapse is not None:
+        try:
+            find_ffmpeg(config.timelapse.ffmpeg)
+        except RenderError as error:
+            _fail(str(error))
     cameras = ", ".join(camera.name for camera in config.cameras)
     click.echo(f"{file.expanduser()} is fine. Cameras: {cameras}.")
 
@@ -155,10 +169,42 @@ def demo(once: bool, moonraker: Path | None, output: Path | None) -> None:
     A print of 20 layers in real Moonraker becomes snapshots, a stream, uploads to a
     local Prusa Connect, and a timelapse video.
     """
-    from .emulator.demo import Demo
+    try:
+        from .emulator.demo import Demo
+    except ModuleNotFoundError as error:
+        _fail(f"the demo needs {error.name}: pip install 'moonraker-prusacam[demo]'")
 
     succeeded = _perform(Demo(moonraker=moonraker, output=output).run(once=once))
     sys.exit(0 if succeeded else EXIT_FAILED)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the frames into this folder, too.",
+)
+def frames(file: Path, output: Path | None) -> None:
+    """List the JPEG frames of a recorded stream.
+
+    FILE holds what a camera sent; - is standard input. One JSON line a frame, and a
+    last one that counts frames and all that was dropped.
+    """
+    from .camera.dump import dump
+
+    try:
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+        source = sys.stdin.fileno() if str(file) == "-" else file
+        with open(source, "rb", buffering=0, closefd=source is file) as stream:
+            for record in dump(stream, output):
+                click.echo(json.dumps(record))
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as error:
+        _fail(f"{error.filename or file}: {error.strerror}")
 
 
 def _load(file: Path) -> configuration.Config:
@@ -231,10 +277,11 @@ def _print_timelapse(console: Console, timelapse: dict[str, Any]) -> None:
         return
     for title, job in (("recording", timelapse["active"]), ("last", timelapse["last"])):
         if job is not None:
-            what = job["error"] or job["video"] or job["filename"]
+            what = job["error"] or job["video"] or job["filename"] or "no file"
+            missing = f" ({job['gaps']} missing)" if job["gaps"] else ""
             console.print(
-                f"Timelapse, {title}: {job['state']}, {job['frames']} frames, "
-                f"{escape(str(what))}"
+                f"Timelapse, {title}: {job['state']}, {job['frames']} frames{missing}, "
+                f"{escape(what)}"
             )
 
 

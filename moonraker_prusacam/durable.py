@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_file(path: Path, data: bytes | memoryview, mode: int = 0o644) -> None:
     """Replace ``path`` so that there is the old content or the new; raises OSError."""
     # mkstemp() makes a file that only its owner can open.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", dir=path.parent)

@@ -7,7 +7,14 @@
 from __future__ import annotations
 
 from .camera import Camera, CameraState, CameraStatus
-from .frame import Frame, ScannerStats
-from .scanner import Scanner
+from .scanner import Frame, PoolStats, Scanner, ScannerStats
 
-__all__ = ["Camera", "CameraState", "CameraStatus", "Frame", "Scanner", "ScannerStats"]
+__all__ = [
+    "Camera",
+    "CameraState",
+    "CameraStatus",
+    "Frame",
+    "PoolStats",
+    "Scanner",
+    "ScannerStats",
+]

@@ -7,6 +7,7 @@
 The structure decides where an image ends: segments are skipped by their length, so
 thumbnails and comments inside are harmless, and whatever lies between images, such as
 multipart headers or padding, is junk. Hops are made by ``re`` and ``find`` only.
+Memory is the interpreter's: the bounds of the compiled twin's pool do not apply.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import struct
 import time
 from typing import TYPE_CHECKING, Final, final
 
-from .frame import Frame, ScannerStats
+from .frame import Frame, PoolStats, ScannerStats
 from .huffman import STANDARD_DHT
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _SOI, _EOI, _SOS, _DHT, _DNL = 0xD8, 0xD9, 0xDA, 0xC4, 0xDC
 _SOF: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
+_APP: Final = frozenset({0xE1, 0xE2})
 _LEAST_LENGTH: Final = dict.fromkeys(_SOF, 8) | {_DNL: 4}
 
 _START: Final = b"\xff\xd8\xff"
@@ -37,12 +39,19 @@ _SEEK, _MARKER, _ENTROPY = range(3)
 
 PIECE_BYTES: Final = 64 << 10
 """A larger read is taken in pieces, which bounds the buffer and suits the cache."""
+READ_BYTES: Final = 256 << 10
+"""The largest buffer that is given unless asked for more."""
+SLACK_BYTES: Final = 4 << 10
+"""Given beyond what is missing of an image."""
 LARGEST_FRAME_BYTES: Final = 1 << 30
+MOST_SLOTS: Final = 1 << 16
 
 
 @final
 class Scanner:
     """Turns reads of any size into the frames they complete, each byte looked at once.
+
+    A read is fed, or received in place: into ``get_buffer()``, told by ``advance()``.
 
     An image is delivered when it has a size, at least one scan with data, and its
     end. A whole image is held back as `secondary` when it starts right where another
@@ -50,7 +59,9 @@ class Scanner:
     picture in MPF files. A raw stream that changes its size loses one frame by that.
 
     ``insert_dht`` puts the standard tables into frames that came without; such a
-    frame may be 420 bytes larger than ``max_frame_bytes``. At most
+    frame may be 420 bytes larger than ``max_frame_bytes``. ``strip_app`` takes out the
+    APP1 and APP2 segments before the first scan (EXIF, MPF): some viewers trip over
+    the thumbnails in them. ``max_slots`` is for the compiled twin. At most
     ``max_frame_bytes`` and one piece of a read are held.
     """
 
@@ -58,21 +69,28 @@ class Scanner:
         self,
         max_frame_bytes: int = 8 << 20,
         *,
+        max_slots: int = 16,
         insert_dht: bool = False,
+        strip_app: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not 1 <= max_frame_bytes <= LARGEST_FRAME_BYTES:
             raise ValueError(f"max_frame_bytes must be 1..{LARGEST_FRAME_BYTES}")
+        if not 2 <= max_slots <= MOST_SLOTS:
+            raise ValueError(f"max_slots must be 2..{MOST_SLOTS}")
         self._max_frame_bytes = max_frame_bytes
         self._insert_dht = insert_dht
+        self._strip_app = strip_app
         self._clock = clock
         self._bytes_in = self._frames = self._frame_bytes = 0
         self._junk_bytes = self._dropped_bytes = 0
         self._truncated = self._oversize = self._malformed = 0
         self._secondary = self._without_dht = 0
         self._frame_size = (0, 0)
+        self._last_bytes = 0
         # The bytes from _start on are the open image, or the beginning of an SOI.
         self._buffer = bytearray()
+        self._origin = 0  # offset in the stream of the buffer's first byte
         self._start = self._position = 0
         self._state = _SEEK
         # The open image, and the size of the one that ended at _start.
@@ -83,30 +101,52 @@ class Scanner:
         # bytes are the first _carried ones of the buffer.
         self._first_ns = self._now_ns = self._previous_ns = 0
         self._carried = 0
+        self._room: bytearray | None = None  # what get_buffer() gave, as _view
+        self._view = memoryview(b"")
 
     def feed(self, data: Buffer) -> list[Frame]:
         """Take one read; return the frames that it completed, oldest first."""
-        frames: list[Frame] = []
         with memoryview(data).cast("B") as octets:
             if not octets:
-                return frames
-            self._previous_ns, self._now_ns = self._now_ns, self._clock()
-            self._carried = len(self._buffer)
-            self._bytes_in += len(octets)
-            for offset in range(0, len(octets), PIECE_BYTES):
-                if not self._buffer:
-                    self._first_ns = self._now_ns
-                self._buffer += octets[offset : offset + PIECE_BYTES]
-                self._scan(frames)
-                self._compact()
-        return frames
+                return []
+            now_ns = self._clock()
+            self._revoke()
+            return self._take_read(octets, now_ns)
+
+    def get_buffer(self, hint: int = -1) -> memoryview:
+        """Where to put the next read, at least 1 byte; for ``recv_into``.
+
+        It has ``hint`` bytes if that is positive, and fewer where more would be past
+        the open image. Whatever is called next ends it: ``advance`` tells what came.
+        """
+        self._revoke()
+        self._room = bytearray(self._wanted(hint))
+        self._view = memoryview(self._room)
+        return self._view
+
+    def advance(self, n: int) -> list[Frame]:
+        """Take the first ``n`` bytes of the buffer as one read; like ``feed``.
+
+        Raises BufferError while somebody else still has a part of the buffer.
+        """
+        now_ns = self._clock() if n else 0
+        room = self._room
+        if room is None:
+            raise ValueError("advance() without get_buffer()")
+        if not 0 <= n <= len(room):
+            raise ValueError(f"the buffer has no {n} bytes")
+        self._revoke()
+        with memoryview(room) as whole, whole[:n] as octets:
+            return self._take_read(octets, now_ns) if n else []
 
     def reset(self) -> None:
         """Forget the open image, as on a new connection; counters and seq go on."""
+        self._revoke()
         if self._state == _SEEK:
             self._junk_bytes += len(self._buffer)
         else:
             self._dropped_bytes += len(self._buffer)
+        self._origin += len(self._buffer)
         self._buffer = bytearray()
         self._start = 0
         self._state = _SEEK
@@ -131,7 +171,45 @@ class Scanner:
             malformed=self._malformed,
             secondary=self._secondary,
             without_dht=self._without_dht,
+            starved=0,
         )
+
+    @property
+    def pool(self) -> PoolStats:
+        """Nothing: this twin has no pool."""
+        return PoolStats(slots=0, in_use=0, bytes=0, peak_bytes=0, limit_bytes=0)
+
+    def _revoke(self) -> None:
+        """Take back what get_buffer() gave."""
+        if self._room is not None:
+            self._view.release()
+            # Refused with BufferError while there are slices of the view.
+            self._room.append(0)
+            self._room.pop()
+            self._room = None
+
+    def _wanted(self, hint: int) -> int:
+        """About what is missing of the open image; both twins must agree on it."""
+        most = hint if hint > 0 else READ_BYTES
+        pending = len(self._buffer)
+        if self._last_bytes > pending:
+            return min(self._last_bytes - pending + SLACK_BYTES, most)
+        if self._last_bytes:
+            return min(pending // 16 + SLACK_BYTES, most)
+        return min(PIECE_BYTES, most)
+
+    def _take_read(self, octets: memoryview, now_ns: int) -> list[Frame]:
+        frames: list[Frame] = []
+        self._previous_ns, self._now_ns = self._now_ns, now_ns
+        self._carried = len(self._buffer)
+        self._bytes_in += len(octets)
+        for offset in range(0, len(octets), PIECE_BYTES):
+            if not self._buffer:
+                self._first_ns = now_ns
+            self._buffer += octets[offset : offset + PIECE_BYTES]
+            self._scan(frames)
+            self._compact()
+        return frames
 
     def _scan(self, frames: list[Frame]) -> None:
         """Walk as far as the buffer goes; no image is followed past its limit."""
@@ -254,6 +332,7 @@ class Scanner:
             self._frame_size = size
             self._frames += 1
             self._frame_bytes += end - self._start
+            self._last_bytes = end - self._start
             self._without_dht += not self._has_dht
             frames.append(self._make_frame(end))
         self._state = _SEEK
@@ -261,21 +340,28 @@ class Scanner:
 
     def _make_frame(self, end: int) -> Frame:
         with memoryview(self._buffer)[self._start : end] as image:
-            if self._has_dht or not self._insert_dht:
-                data = bytes(image)
-            else:
-                head, rest = image[: self._sos_offset], image[self._sos_offset :]
-                with head, rest:
-                    data = b"".join((head, STANDARD_DHT, rest))
-        return Frame(
-            data=data,
-            seq=self._frames,
-            width=self._width,
-            height=self._height,
-            has_dht=self._has_dht,
-            first_ns=self._first_ns,
-            last_ns=self._now_ns,
-            wall_time=time.time(),
+            return Frame(
+                self._edited(image),
+                seq=self._frames,
+                width=self._width,
+                height=self._height,
+                has_dht=self._has_dht,
+                first_ns=self._first_ns,
+                last_ns=self._now_ns,
+                wall_time=time.time(),
+                offset=self._origin + self._start,
+            )
+
+    def _edited(self, image: memoryview) -> Buffer:
+        """The image with tables put in and segments taken out, as configured."""
+        insert = self._insert_dht and not self._has_dht
+        if not (insert or self._strip_app):
+            return image
+        head = bytes(image[: self._sos_offset])
+        if self._strip_app:
+            head = _without_app(head)
+        return b"".join(
+            (head, STANDARD_DHT if insert else b"", image[self._sos_offset :])
         )
 
     def _drop_malformed(self, resume: int) -> None:
@@ -298,6 +384,25 @@ class Scanner:
         start = self._start
         if start:
             del self._buffer[:start]
+            self._origin += start
             self._position -= start
             self._carried = max(0, self._carried - start)
             self._start = 0
+
+
+def _without_app(head: bytes) -> bytes:
+    """What stands before the first scan, without its APP1 and APP2 segments."""
+    kept = [head[:2]]
+    position = 2
+    while position < len(head):
+        code = head[position + 1]
+        end = position + 1
+        if code in _STANDALONE:
+            end = position + 2
+        elif code != 0xFF:
+            (length,) = struct.unpack_from(">H", head, position + 2)
+            end = position + 2 + length
+        if code not in _APP:
+            kept.append(head[position:end])
+        position = end
+    return b"".join(kept)

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import CameraConfig
 
-    from .frame import Frame
-    from .scanner import ScannerStats
+    from .scanner import Frame, ScannerStats
     from .sources import Source
 
 log = logging.getLogger(__name__)

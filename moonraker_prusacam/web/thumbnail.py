@@ -11,10 +11,12 @@ the thumbnail.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Jpeg = TypeVar("Jpeg", bytes, memoryview)
 
 SOI = b"\xff\xd8"
 EOI = b"\xff\xd9"
@@ -25,19 +27,19 @@ STANDALONE_CODES = frozenset((0x01, *range(0xD0, 0xD8)))
 METADATA_CODES = frozenset((*range(0xE0, 0xF0), 0xFE))
 
 
-def without_thumbnails(jpeg: bytes) -> bytes:
+def without_thumbnails(jpeg: Jpeg) -> Jpeg | bytes:
     """``jpeg`` without those metadata segments that hold FF D8 or FF D9."""
-    kept = []
+    kept: list[bytes | memoryview] = []
     kept_from = 0
     for begin, end in _metadata(jpeg):
-        segment = jpeg[begin:end]
+        segment = bytes(jpeg[begin:end])
         if SOI in segment or EOI in segment:
             kept.append(jpeg[kept_from:begin])
             kept_from = end
     return b"".join((*kept, jpeg[kept_from:])) if kept else jpeg
 
 
-def _metadata(jpeg: bytes) -> Iterator[tuple[int, int]]:
+def _metadata(jpeg: bytes | memoryview) -> Iterator[tuple[int, int]]:
     """Begin and end of each metadata segment before the first scan."""
     position = len(SOI)
     while position + 4 <= len(jpeg) and jpeg[position] == 0xFF:

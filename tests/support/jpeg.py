@@ -75,10 +75,15 @@ def segments(jpeg: bytes) -> list[tuple[int, int, int]]:
             return found
 
 
+def without(jpeg: bytes, *codes: int) -> bytes:
+    """`jpeg` without the segments of these codes before the entropy-coded data."""
+    kept = [jpeg[begin:end] for code, begin, end in segments(jpeg) if code not in codes]
+    return SOI + b"".join(kept) + jpeg[segments(jpeg)[-1][2] :]
+
+
 def without_dht(jpeg: bytes) -> bytes:
     """`jpeg` as a UVC camera would send it."""
-    kept = [jpeg[begin:end] for code, begin, end in segments(jpeg) if code != 0xC4]
-    return SOI + b"".join(kept) + jpeg[segments(jpeg)[-1][2] :]
+    return without(jpeg, 0xC4)
 
 
 def huffman_tables(jpeg: bytes) -> bytes:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import os
 import subprocess
@@ -20,17 +19,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moonraker_prusacam.camera import Frame, _scanner_py, scanner
+from moonraker_prusacam.camera import _scanner_py, scanner
 from moonraker_prusacam.camera.huffman import STANDARD_DHT
 from tests.support import jpeg
 from tests.support.jpeg_streams import CASES, Case
+from tests.support.twins import TWINS, WAYS, feed_all, needs_compiled, receive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from moonraker_prusacam.camera import Scanner
+    from moonraker_prusacam.camera import Frame, Scanner
 
-DROPS = ("truncated", "oversize", "malformed", "secondary", "without_dht")
+DROPS = ("truncated", "oversize", "malformed", "secondary", "without_dht", "starved")
+FIELDS = ("seq", "offset", "width", "height", "has_dht", "first_ns", "last_ns")
 READS = ("whole", 1, 3, 7, 4096, "random")
 
 
@@ -38,26 +39,9 @@ def is_set(name: str) -> bool:
     return os.environ.get(name, "") not in ("", "0")
 
 
-def twins() -> dict[str, type[Scanner]]:
-    found = {"python": _scanner_py.Scanner}
-    try:
-        compiled = importlib.import_module("moonraker_prusacam.camera._scanner_c")
-    except ImportError:
-        return found
-    return {"c": compiled.Scanner, **found}
-
-
-TWINS = twins()
-needs_compiled = pytest.mark.skipif("c" not in TWINS, reason="not compiled")
-
-
 @pytest.fixture(params=TWINS)
 def twin(request: pytest.FixtureRequest) -> type[Scanner]:
     return TWINS[request.param]
-
-
-def feed_all(scanner: Scanner, reads: Iterable[bytes]) -> list[Frame]:
-    return [frame for data in reads for frame in scanner.feed(data)]
 
 
 def assert_balanced(scanner: Scanner, fed_bytes: int) -> None:
@@ -73,19 +57,23 @@ def assert_balanced(scanner: Scanner, fed_bytes: int) -> None:
 
 def outcome(scanner: Scanner, frames: list[Frame]) -> tuple[Any, ...]:
     """All that must not depend on the twin; the wall clock does."""
-    fields = [attrs.astuple(frame)[:-1] for frame in frames]
-    return fields, scanner.stats, scanner.pending_bytes
+    fields = [[getattr(frame, name) for name in FIELDS] for frame in frames]
+    data = [bytes(frame.data) for frame in frames]
+    return data, fields, scanner.stats, scanner.pending_bytes
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("reads", READS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_feed_of_corpus_stream_gives_its_frames_and_counts(
-    twin: type[Scanner], case: Case, reads: int | str
+def test_corpus_stream_when_read_gives_its_frames_and_counts(
+    twin: type[Scanner], case: Case, reads: int | str, way: str
 ) -> None:
     scanner = twin(**case.options)
-    frames = feed_all(scanner, jpeg.reads_of(case.stream, reads))
+    frames = WAYS[way](scanner, jpeg.reads_of(case.stream, reads))
     assert [frame.data for frame in frames] == list(case.frames)
     assert [frame.seq for frame in frames] == [*range(1, len(frames) + 1)]
+    for frame in frames:
+        assert case.stream.startswith(frame.data, frame.offset)
     stats = scanner.stats
     assert {name: getattr(stats, name) for name in DROPS} == {
         **dict.fromkeys(DROPS, 0),
@@ -118,19 +106,19 @@ def test_feed_of_any_split_gives_same_frames_and_true_times(
     data: st.DataObject,
 ) -> None:
     case = data.draw(st.sampled_from(CASES))
-    whole = {
-        data.data for data in _scanner_py.Scanner(**case.options).feed(case.stream)
-    }
+    reference = _scanner_py.Scanner(**case.options).feed(case.stream)
+    whole = {bytes(frame.data) for frame in reference}
     reads = data.draw(splits(case.stream))
     outcomes = []
     for twin in TWINS.values():
         scanner = twin(**case.options, clock=itertools.count(1).__next__)
         frames = feed_all(scanner, reads)
-        assert {frame.data for frame in frames} == whole
+        assert {bytes(frame.data) for frame in frames} == whole
         outcomes.append(outcome(scanner, frames))
         position = 0
         for frame in frames:
             begin = case.stream.index(frame.data, position)
+            assert frame.offset == begin
             position = begin + len(frame)
             assert frame.first_ns == read_index(reads, begin)
             assert frame.last_ns == read_index(reads, position - 1)
@@ -156,14 +144,58 @@ def test_feed_of_arbitrary_bytes_never_raises_and_twins_agree(
 ) -> None:
     stream = data.draw(hostile | st.binary(max_size=300))
     max_frame_bytes = data.draw(st.integers(1, 80) | st.just(8 << 20))
-    insert_dht = data.draw(st.booleans())
+    options = {name: data.draw(st.booleans()) for name in ("insert_dht", "strip_app")}
+    split = data.draw(splits(stream))
     outcomes = []
     for twin in TWINS.values():
-        for reads in (data.draw(splits(stream)), jpeg.reads_of(stream, 1)):
-            scanner = twin(max_frame_bytes, insert_dht=insert_dht, clock=lambda: 0)
-            outcomes.append(outcome(scanner, feed_all(scanner, reads)))
+        for reads, way in itertools.product(
+            (split, jpeg.reads_of(stream, 1)), WAYS.values()
+        ):
+            scanner = twin(max_frame_bytes, **options, clock=lambda: 0)
+            outcomes.append(outcome(scanner, way(scanner, reads)))
             assert_balanced(scanner, len(stream))
             assert scanner.pending_bytes <= max(2, max_frame_bytes)
+    assert all(other == outcomes[0] for other in outcomes)
+
+
+hints = st.integers(-1, 9) | st.integers(10, 4000)
+steps = st.lists(
+    st.tuples(st.just("feed"), st.integers(0, 3000))
+    | st.tuples(st.just("receive"), hints)
+    | st.tuples(st.just("look"), hints)
+    | st.just(("reset", 0)),
+    max_size=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_mix_of_feed_and_advance_then_twins_agree_on_frames_and_buffers(
+    data: st.DataObject,
+) -> None:
+    case = data.draw(st.sampled_from(CASES))
+    stream = case.stream * data.draw(st.integers(1, 3))
+    taken = data.draw(steps)
+    outcomes = []
+    for twin in TWINS.values():
+        scanner = twin(**case.options, clock=itertools.count(1).__next__)
+        frames: list[Frame] = []
+        rooms = []
+        position = 0
+        for step, number in taken:
+            if step == "feed":
+                frames += scanner.feed(stream[position : position + number])
+                position = min(position + number, len(stream))
+            elif step == "receive":
+                count, completed = receive(scanner, stream[position:], number)
+                frames += completed
+                position += count
+            elif step == "look":
+                rooms.append(len(scanner.get_buffer(number)))
+            else:
+                scanner.reset()
+        assert_balanced(scanner, position)
+        outcomes.append((rooms, outcome(scanner, frames)))
     assert all(other == outcomes[0] for other in outcomes)
 
 
@@ -196,6 +228,7 @@ def test_frame_wherever_two_reads_meet_has_the_times_of_its_ends(
         scanner = twin(clock=itertools.count(1).__next__)
         for frame in feed_all(scanner, reads):
             begin = stream.index(frame.data)
+            assert frame.offset == begin
             assert frame.first_ns == read_index(reads, begin)
             assert frame.last_ns == read_index(reads, begin + len(frame) - 1)
 
@@ -219,11 +252,55 @@ def test_insert_dht_when_tables_are_missing_makes_the_image_decodable(
     scanner = twin(insert_dht=True)
     first, second = feed_all(scanner, [bare + original])
     assert len(first) == len(bare) + 420
-    assert jpeg.pixels(first.data) == jpeg.pixels(original)
+    assert jpeg.pixels(bytes(first.data)) == jpeg.pixels(original)
     assert second.data == original
     assert (first.has_dht, second.has_dht) == (False, True)
     assert scanner.stats.without_dht == 1
     assert scanner.stats.frame_bytes == len(bare) + len(original)
+
+
+METADATA = {
+    "exif": jpeg.picture(exif=b"Exif\0\0" + jpeg.picture(16, 16)),
+    "icc": jpeg.SOI + jpeg.segment(0xE2, b"ICC\0" + jpeg.EOI) + jpeg.picture()[2:],
+    "both": jpeg.SOI
+    + jpeg.segment(0xE1, bytes(40_000))
+    + jpeg.picture()[2:20]
+    + jpeg.segment(0xE2, bytes(40_000))
+    + jpeg.picture()[20:],
+    "none": jpeg.picture(comment=b"kept"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("insert_dht", [False, True])
+@pytest.mark.parametrize("kind", METADATA)
+def test_strip_app_when_metadata_is_there_takes_out_nothing_else(
+    twin: type[Scanner], kind: str, insert_dht: bool, way: str
+) -> None:
+    image = METADATA[kind]
+    if insert_dht:
+        image = jpeg.without_dht(image)
+    scanner = twin(strip_app=True, insert_dht=insert_dht)
+    stream = b"--part" + image + b"--part" + image
+    frames = WAYS[way](scanner, jpeg.reads_of(stream, 3000))
+    stripped = jpeg.without(image, 0xE1, 0xE2)
+    assert len(frames) == 2
+    for frame in frames:
+        data = bytes(frame.data)
+        assert jpeg.pixels(data) == jpeg.pixels(METADATA[kind])
+        assert jpeg.without_dht(data) == jpeg.without_dht(stripped)
+        assert len(data) == len(stripped) + 420 * insert_dht
+    assert frames[1].offset == len(image) + 12
+    assert scanner.stats.frame_bytes == 2 * len(image)
+
+
+def test_strip_app_when_fill_and_lone_markers_stand_there_leaves_them(
+    twin: type[Scanner],
+) -> None:
+    app = jpeg.segment(0xE1, jpeg.minimal())
+    image = jpeg.SOI + b"\xff\x01\xff\xff" + app + b"\xff" + jpeg.minimal()[2:]
+    (frame,) = twin(strip_app=True).feed(image)
+    assert frame.data == image.replace(app, b"")
 
 
 def test_standard_dht_is_what_libjpeg_writes() -> None:
@@ -269,7 +346,7 @@ def test_feed_of_any_buffer_leaves_it_usable(twin: type[Scanner], kind: Any) -> 
     data = kind(bytearray(image))
     (frame,) = twin().feed(data)
     assert frame.data == image
-    assert type(frame.data) is bytes
+    assert frame.data.readonly
     assert bytes(data) == image
     if kind is bytearray:
         data.clear()
@@ -282,12 +359,101 @@ def test_feed_of_wider_items_counts_bytes(twin: type[Scanner]) -> None:
     assert scanner.stats.bytes_in == 64
 
 
+def test_get_buffer_inside_a_frame_gives_little_more_than_is_missing(
+    twin: type[Scanner],
+) -> None:
+    image = jpeg.minimal(entropy=bytes(100_000))
+    scanner = twin()
+    assert len(scanner.get_buffer()) == 64 << 10
+    assert len(scanner.get_buffer(100)) == 100
+    scanner.feed(image + image[:30_000])
+    missing = len(image) - 30_000
+    assert missing <= len(scanner.get_buffer()) <= missing + 4096
+    assert len(scanner.get_buffer(1 << 30)) == len(scanner.get_buffer())
+    scanner.feed(image[30_000:-1])
+    assert 1 <= len(scanner.get_buffer()) <= 4097
+    scanner.feed(bytes(50_000))
+    assert 4096 <= len(scanner.get_buffer()) <= 16 << 10
+
+
+def test_advance_when_over_takes_the_buffer_back(twin: type[Scanner]) -> None:
+    image = jpeg.minimal()
+    scanner = twin()
+    view = scanner.get_buffer()
+    view[: len(image)] = image
+    (frame,) = scanner.advance(len(image))
+    with pytest.raises(ValueError, match="released"):
+        view[0] = 0
+    assert frame.data == image
+
+
+@pytest.mark.parametrize("what", ["advance", "get_buffer", "feed", "reset"])
+def test_buffer_that_somebody_still_writes_into_cannot_be_taken_back(
+    twin: type[Scanner], what: str
+) -> None:
+    image = jpeg.minimal()
+    scanner = twin()
+    calls: dict[str, Callable[[], object]] = {
+        "advance": lambda: scanner.advance(len(image)),
+        "get_buffer": scanner.get_buffer,
+        "feed": lambda: scanner.feed(image),
+        "reset": scanner.reset,
+    }
+    view = scanner.get_buffer()
+    view[: len(image)] = image
+    with view[:1], pytest.raises(BufferError):
+        calls[what]()
+    assert_balanced(scanner, 0)
+    assert [frame.data for frame in scanner.advance(len(image))] == [image]
+
+
+@pytest.mark.parametrize("n", [-1, (64 << 10) + 1, 1 << 40])
+def test_advance_by_more_than_the_buffer_raises(twin: type[Scanner], n: int) -> None:
+    scanner = twin()
+    scanner.get_buffer()
+    with pytest.raises(ValueError, match="buffer"):
+        scanner.advance(n)
+    assert scanner.advance(0) == []
+    assert_balanced(scanner, 0)
+
+
+@pytest.mark.parametrize("before", ["nothing", "advance", "feed", "reset"])
+def test_advance_without_buffer_raises(twin: type[Scanner], before: str) -> None:
+    scanner = twin()
+    if before != "nothing":
+        scanner.get_buffer()
+    if before == "advance":
+        scanner.advance(1)
+    elif before == "feed":
+        scanner.feed(b"x")
+    elif before == "reset":
+        scanner.reset()
+    with pytest.raises(ValueError, match="get_buffer"):
+        scanner.advance(1)
+
+
+def test_buffer_when_scanner_is_gone_can_still_be_written(
+    twin: type[Scanner],
+) -> None:
+    view = twin().get_buffer()
+    view[:] = bytes(len(view))
+    assert not any(view)
+
+
 @pytest.mark.parametrize("data", ["text", None, 5, [1, 2]])
 def test_feed_of_no_buffer_raises_type_error(twin: type[Scanner], data: Any) -> None:
     scanner = twin()
     with pytest.raises(TypeError):
         scanner.feed(data)
     assert scanner.stats.bytes_in == 0
+
+
+@pytest.mark.parametrize("slots", [1, 0, -1, (1 << 16) + 1])
+def test_scanner_with_slots_out_of_range_raises(
+    twin: type[Scanner], slots: int
+) -> None:
+    with pytest.raises(ValueError, match="max_slots"):
+        twin(max_slots=slots)
 
 
 @pytest.mark.parametrize("limit", [0, -1, (1 << 30) + 1])
@@ -305,6 +471,10 @@ def test_clock_that_fails_leaves_the_scanner_as_it_was(twin: type[Scanner]) -> N
     scanner.feed(image[:9])
     with pytest.raises(StopIteration):
         scanner.feed(image[9:])
+    assert_balanced(scanner, 9)
+    scanner.get_buffer()
+    with pytest.raises(StopIteration):
+        scanner.advance(9)
     assert_balanced(scanner, 9)
 
 
@@ -355,13 +525,16 @@ STREAMS_OF_ANY_LENGTH: dict[str, Callable[[int], bytes]] = {
     "fill": lambda size: jpeg.SOI + b"\xff" * size,
     "false_soi": lambda size: b"\xff\xd8\0" * (size // 3),
     "stuffed": lambda size: jpeg.minimal(entropy=b"\xff\0" * (size // 2)),
+    "small_frames": lambda size: jpeg.minimal() * (size // len(jpeg.minimal())),
+    "cut_frames": lambda size: jpeg.minimal()[:-2] * (size // len(jpeg.minimal())),
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", STREAMS_OF_ANY_LENGTH)
 @pytest.mark.parametrize("limit", [4_000, 8 << 20])
-def test_feed_of_eight_times_the_bytes_takes_about_eight_times_as_long(
-    twin: type[Scanner], kind: str, limit: int
+def test_eight_times_the_bytes_when_read_take_about_eight_times_as_long(
+    twin: type[Scanner], kind: str, limit: int, way: str
 ) -> None:
     def fastest(size: int) -> float:
         reads = jpeg.reads_of(STREAMS_OF_ANY_LENGTH[kind](size), 3)
@@ -369,8 +542,7 @@ def test_feed_of_eight_times_the_bytes_takes_about_eight_times_as_long(
         for _ in range(3):
             scanner = twin(limit)
             begin = time.process_time()
-            for data in reads:
-                scanner.feed(data)
+            WAYS[way](scanner, reads)
             times.append(time.process_time() - begin)
         return min(times)
 
@@ -424,7 +596,7 @@ def test_dispatcher_when_pure_python_is_asked_for_uses_it() -> None:
 def test_compiled_twin_hides_its_internals_and_tells_its_signature() -> None:
     compiled = TWINS["c"]
     made = compiled()
-    for name in ("walk", "clock", "lock", "take_read"):
+    for name in ("framer", "view", "dht", "clock", "lock", "revoke"):
         assert not hasattr(made, name)
     assert not hasattr(made, "__dict__")
     assert (compiled.feed.__doc__ or "").startswith("Scanner.feed(self, data)")
@@ -433,4 +605,5 @@ def test_compiled_twin_hides_its_internals_and_tells_its_signature() -> None:
 @needs_compiled
 def test_twins_have_the_same_public_names() -> None:
     names = [{n for n in dir(t) if not n.startswith("_")} for t in TWINS.values()]
-    assert names[0] == names[1] == {"feed", "pending_bytes", "reset", "stats"}
+    calls = {"feed", "get_buffer", "advance", "reset"}
+    assert names[0] == names[1] == {*calls, "pending_bytes", "stats", "pool"}
