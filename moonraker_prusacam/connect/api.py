@@ -51,8 +51,8 @@ CONNECTIONS = 2  # a snapshot never waits for an info
 USER_AGENT = f"moonraker-prusacam/{__version__}"
 
 HOW_TO_RENEW = (
-    'open the printer in Prusa Connect, choose Camera, "Add new other camera", and put '
-    "the new token into prusacam.conf"
+    'open the printer in Prusa Connect, choose Camera, "Add new other camera", put '
+    "the new token into prusacam.conf, and restart the engine"
 )
 OTHER_FINGERPRINT = (
     "Prusa Connect knows this token by another fingerprint, or it was made for another "

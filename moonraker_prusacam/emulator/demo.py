@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from moonraker_prusacam.errors import EmulatorError, PrusacamError
 from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
 
 from .gcode_file import vase
+from .moonraker import moonraker_python
 from .stand import CAMERA, ENGINE_PORT, Stand
 
 if TYPE_CHECKING:
@@ -57,18 +59,19 @@ class Demo:
 
     async def run(self, *, once: bool) -> bool:
         """Whether every step happened; without ``once`` it goes on until Ctrl-C."""
+        moonraker = moonraker_python(self._moonraker)
         # A short path of its own: Linux allows 107 bytes for that of a socket.
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
         stand = Stand(
             folder,
-            moonraker=self._moonraker,
+            moonraker=moonraker,
             speed=SPEED,
             preferred_port=0 if once else ENGINE_PORT,
         )
         try:
             return await self._run(stand, once=once)
         except (PrusacamError, aiohttp.ClientError) as error:
-            self._console.print(f"[red]✗[/] {error}", markup=True)
+            self._console.print(f"[red]✗[/] {escape(str(error))}")
             return False
         finally:
             await stand.aclose()

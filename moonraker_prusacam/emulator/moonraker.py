@@ -69,7 +69,8 @@ def moonraker_python(configured: Path | None = None) -> Path:
     python = configured or Path(named or ".venv-moonraker/bin/python")
     if not python.exists():
         raise EmulatorError(
-            f"{python}: there is no Moonraker; 'make demo' and 'make test' install one"
+            f"{python}: there is no Moonraker; 'make demo' installs one, and "
+            "'prusacam demo --moonraker' takes the Python of yours"
         )
     return python.absolute()
 
@@ -81,6 +82,18 @@ def link_component(folder: Path) -> Path:
     if not link.is_symlink():
         link.symlink_to(COMPONENT)
     return folder
+
+
+def link_environment(python: Path, folder: Path) -> Path:
+    """``python``, reached through a link in ``folder``.
+
+    Moonraker 0.11 starts its own interpreter from a line that it splits at blanks.
+    """
+    environment = python.parent.parent
+    link = folder / "moonraker-env"
+    if not link.is_symlink():
+        link.symlink_to(environment)
+    return link / python.relative_to(environment)
 
 
 def free_port(preferred: int = 0) -> int:
@@ -142,10 +155,11 @@ class MoonrakerProcess:
             (self.data_path / folder).mkdir(parents=True, exist_ok=True)
         text = CONFIG.format(port=self.port, klippy=self._klippy_socket) + self._config
         (self.data_path / "config" / "moonraker.conf").write_text(text)
+        python = link_environment(self._python, self.data_path)
         self._child = ChildProcess(
             "Moonraker",
             [
-                str(self._python),
+                str(python),
                 *("-c", LAUNCH, str(self.data_path), *self._components),
             ],
             self.data_path / "logs" / "moonraker.log",
