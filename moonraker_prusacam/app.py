@@ -17,6 +17,7 @@ import os
 import signal
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from .config import Config, ConnectConfig
 
 log = logging.getLogger(__name__)
+
+# Python's few would all wait for name servers while the network is down, each for half
+# a minute or more, and frames on their way to the disk behind them.
+MAX_THREADS = 64
 
 
 class Engine:
@@ -262,6 +267,7 @@ async def run(config: Config) -> None:
     """Run an engine until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(MAX_THREADS, "prusacam"))
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     async with Engine(config):

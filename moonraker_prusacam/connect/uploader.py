@@ -54,7 +54,7 @@ FINISHED = (
 class SnapshotApi(Protocol):
     """What an uploader needs of Prusa Connect."""
 
-    async def put_snapshot(self, jpeg: bytes) -> None:
+    async def put_snapshot(self, jpeg: bytes | memoryview) -> None:
         """Send one JPEG; raises PrusaConnectError."""
 
     async def put_info(self, info: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +86,8 @@ class SnapshotUploader:
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._info_sent = False
-        self._last_end: float | None = None
+        # An engine that was killed a moment ago may have uploaded just before.
+        self._last_end = time.monotonic()
         self._retry_at: float | None = None
         self._backoff_s = FIRST_BACKOFF_S
         self._accepted = self._failed = self._bytes = 0
@@ -144,6 +145,8 @@ class SnapshotUploader:
     async def _run(self) -> None:
         if self._period_s is None:
             await self._due()
+        else:
+            await self._keep_gap()
         while True:
             try:
                 await self._upload()
@@ -159,16 +162,18 @@ class SnapshotUploader:
         now = time.monotonic()
         due = self._retry_at
         if due is None and self._period_s is not None:
-            due = (self._last_end or now) + self._period_s
+            due = self._last_end + self._period_s
         try:
             async with asyncio.timeout(None if due is None else max(0.0, due - now)):
                 await self._wake.wait()
         except TimeoutError:
             pass
-        if self._last_end is not None:
-            gap_s = self._last_end + self._min_gap_s - time.monotonic()
-            await asyncio.sleep(max(0.0, gap_s))
+        await self._keep_gap()
         self._wake.clear()
+
+    async def _keep_gap(self) -> None:
+        gap_s = self._last_end + self._min_gap_s - time.monotonic()
+        await asyncio.sleep(max(0.0, gap_s))
 
     async def _upload(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -94,9 +94,7 @@ class Encoder:
             await asyncio.to_thread(listing.unlink, missing_ok=True)
 
     def _write_list(self, frames: Sequence[Path], listing: Path) -> None:
-        entries = "".join(
-            f"file '{frame.name}'\nduration {1 / self._fps:.6f}\n" for frame in frames
-        )
+        entries = "".join(f"file '{frame.name}'\n" for frame in frames)
         listing.write_text(f"ffconcat version 1.0\n{entries}")
 
     async def count(self, video: Path) -> int:
@@ -106,6 +104,13 @@ class Encoder:
     async def count_decoded(self, video: Path) -> int:
         """How many frames of ``video`` can really be decoded; slow."""
         return await self._count(video, "-fps_mode", "passthrough")
+
+    async def can_decode(self, frame: Path) -> bool:
+        """Whether ``frame`` makes a picture."""
+        try:
+            return await self._count(frame) == 1
+        except RenderError:
+            return False
 
     async def _count(self, video: Path, *output: str) -> int:
         arguments = ["-i", str(video), "-map", "0:v:0", *output]
@@ -122,13 +127,13 @@ class Encoder:
 
     def _encode_arguments(self, video: Path) -> list[str]:
         fps = f"{self._fps:g}"
-        # Every frame gets its own instant, whatever durations the demuxer makes up;
         # yuv420p wants even sizes.
-        filters = (
-            f"scale=trunc(iw/2)*2:trunc(ih/2)*2,setpts=N/({fps}*TB),format=yuv420p"
-        )
+        filters = "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p"
         return [
-            *("-f", "concat", "-safe", "0", "-i", LIST),
+            # Every frame gets its own instant from the input's -r, whatever durations
+            # the demuxer makes up. A filter could not count them: it starts anew where
+            # the camera changes its size or its colours.
+            *("-r", fps, "-f", "concat", "-safe", "0", "-i", LIST),
             *("-vf", filters, "-r", fps, "-an"),
             *("-c:v", "libx264", "-preset", "veryfast", "-crf", str(self._crf)),
             *("-x264-params", X264_PARAMS, "-threads", "1"),

@@ -29,6 +29,7 @@ from moonraker_prusacam.errors import TimelapseError
 
 SCHEMA = 1
 RECORD = "job.json"
+IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
 MIN_FREE_BYTES = 256 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -102,6 +103,7 @@ class Job:
             job.path.mkdir(parents=True)
             job.save()
         except OSError as error:
+            job.remove()
             raise TimelapseError(f"{job.path}: {error.strerror}") from error
         return job
 
@@ -113,14 +115,19 @@ class Job:
             record = cattrs.structure(fields, JobRecord)
         except OSError as error:
             raise TimelapseError(f"{path}: {error.strerror}") from error
-        except (ValueError, TypeError, cattrs.BaseValidationError) as error:
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+            cattrs.BaseValidationError,
+        ) as error:
             raise TimelapseError(f"{path / RECORD} is damaged") from error
         if record.schema > SCHEMA:
             raise TimelapseError(f"{path / RECORD} was written by a newer version")
         return cls(path, record)
 
     def save(self) -> None:
-        """Write ``job.json``, whole or not at all."""
+        """Write ``job.json``, whole or not at all; raises OSError."""
         text = json.dumps(cattrs.unstructure(self.record), indent=1)
         write_file(self.path / RECORD, text.encode())
 
@@ -133,7 +140,9 @@ class Job:
                 frames.append(StoredFrame(path, int(match[1]), layer))
         return sorted(frames, key=lambda frame: frame.number)
 
-    def add_frame(self, data: bytes, number: int, layer: int | None) -> None:
+    def add_frame(
+        self, data: bytes | memoryview, number: int, layer: int | None
+    ) -> None:
         """Store one JPEG durably; raises TimelapseError when there is no room.
 
         A frame of the same number and layer is replaced.
@@ -149,13 +158,30 @@ class Job:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
 
     def discard_frames(self) -> None:
-        """Unlink the frames, once a video holds them."""
-        for frame in self.stored_frames():
-            frame.path.unlink(missing_ok=True)
+        """Unlink everything but the record, once a video holds the frames.
+
+        Besides them, a kill may have left files under their temporary names.
+        """
+        for path in self.path.iterdir():
+            if path.name != RECORD:
+                path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the whole directory."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def remove_stillborn(path: Path) -> bool:
+    """Remove a job directory that never got its record; False where there is more."""
+    if not IDENTITY.fullmatch(path.name) or (path / RECORD).exists():
+        return False
+    try:
+        for temporary in path.glob(f".{RECORD}.*"):
+            temporary.unlink()
+        path.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 @functools.cache

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_WAITING = 64
 TEMPORARY = "video.tmp.mp4"
 
 
@@ -52,7 +51,9 @@ class Renderer:
         self._config = config
         self._videos_path = videos_path
         self._on_change = on_change
-        self._waiting: asyncio.Queue[Job] = asyncio.Queue(MAX_WAITING)
+        # A job that waits is RENDERING and is not submitted again: there are never more
+        # than job directories.
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
         self._tasks = TaskOwner("renderer")
 
     def start(self) -> None:
@@ -67,13 +68,9 @@ class Renderer:
         await self._tasks.aclose()
 
     def submit(self, job: Job) -> None:
-        """Render ``job``; raises TimelapseError when too many jobs wait already."""
-        try:
-            self._waiting.put_nowait(job)
-        except asyncio.QueueFull:
-            raise TimelapseError(
-                f"{MAX_WAITING} jobs wait to be rendered already"
-            ) from None
+        """Render ``job`` after those that wait already."""
+        job.record.state = JobState.RENDERING
+        self._waiting.put_nowait(job)
 
     async def _run(self) -> None:
         while True:
@@ -83,7 +80,7 @@ class Renderer:
             except TimelapseError as error:
                 await self._fail(job, str(error))
             except OSError as error:
-                await self._fail(job, f"{error.filename}: {error.strerror}")
+                await self._fail(job, f"{error.filename or job.path}: {error.strerror}")
             except Exception:  # one bad job must not end the queue
                 log.exception("Timelapse: job %s failed", job.record.id)
                 await self._fail(job, "internal error; see the log")
@@ -93,21 +90,14 @@ class Renderer:
         frames = await asyncio.to_thread(job.stored_frames)
         if not frames:
             raise TimelapseError("no frame was recorded")
-        ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
-        encoder = Encoder(ffmpeg, fps=self._config.fps, crf=self._config.crf)
-        if record.video is None:
-            name = video_name(record.filename, record.outcome, record.created)
-            record.video = await asyncio.to_thread(unused, self._videos_path, name)
         record.state, record.error = JobState.RENDERING, None
         await asyncio.to_thread(job.save)
         self._on_change(job, "started")
-        video = self._videos_path / record.video
-        if not await self._is_there(encoder, video, len(frames)):
-            temporary = job.path / TEMPORARY
-            await encoder.encode([frame.path for frame in frames], temporary)
-            await asyncio.to_thread(_publish, temporary, frames, video)
-        record.frames = len(frames)
-        record.video_bytes = (await asyncio.to_thread(video.stat)).st_size
+        if not await asyncio.to_thread(self._is_published, job):
+            ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
+            encoder = Encoder(ffmpeg, fps=self._config.fps, crf=self._config.crf)
+            shown = await self._encode(encoder, job, frames)
+            await asyncio.to_thread(self._publish, job, shown)
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
@@ -115,14 +105,62 @@ class Renderer:
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
 
-    async def _is_there(self, encoder: Encoder, video: Path, frames: int) -> bool:
+    async def _encode(
+        self, encoder: Encoder, job: Job, frames: list[StoredFrame]
+    ) -> list[StoredFrame]:
+        """Make the video of ``frames``; returns those that are in it."""
+        temporary = job.path / TEMPORARY
+        try:
+            await encoder.encode([frame.path for frame in frames], temporary)
+        except RenderError:
+            # One frame that is no picture must not cost the others their video.
+            sound = [frame for frame in frames if await encoder.can_decode(frame.path)]
+            if len(sound) in (0, len(frames)):
+                raise
+            broken = len(frames) - len(sound)
+            log.warning(
+                "Timelapse: %d frames of job %s cannot be decoded and are left out",
+                broken,
+                job.record.id,
+            )
+            await encoder.encode([frame.path for frame in sound], temporary)
+            job.record.gaps += broken
+            return sound
+        return frames
+
+    def _is_published(self, job: Job) -> bool:
         """Whether an earlier try got as far as the rename."""
-        if not await asyncio.to_thread(video.exists):
+        record = job.record
+        if record.video is None:
             return False
         try:
-            return await encoder.count(video) == frames
-        except RenderError:
+            size_bytes = (self._videos_path / record.video).stat().st_size
+        except FileNotFoundError:
             return False
+        return size_bytes == record.video_bytes
+
+    def _publish(self, job: Job, frames: list[StoredFrame]) -> None:
+        """Move video and preview to where the UIs look; the preview first.
+
+        The record tells name and size before: after a kill, a video of that name may
+        be ours or that of another job.
+        """
+        record, folder = job.record, self._videos_path
+        temporary = job.path / TEMPORARY
+        folder.mkdir(parents=True, exist_ok=True)
+        name = video_name(record.filename, record.outcome, record.created)
+        record.video = unused(folder, name)
+        record.video_bytes = temporary.stat().st_size
+        record.frames = len(frames)
+        job.save()
+        sync_file(temporary)
+        preview = temporary.with_suffix(".jpg")
+        shutil.copyfile(frames[-1].path, preview)
+        sync_file(preview)
+        video = folder / record.video
+        _move(preview, video.with_suffix(".jpg"))
+        _move(temporary, video)
+        sync_directory(folder)
 
     async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)
@@ -135,18 +173,6 @@ class Renderer:
         self._on_change(job, "error")
 
 
-def _publish(temporary: Path, frames: list[StoredFrame], video: Path) -> None:
-    """Move video and preview to where the UIs look; the preview first."""
-    video.parent.mkdir(parents=True, exist_ok=True)
-    sync_file(temporary)
-    preview = temporary.with_suffix(".jpg")
-    shutil.copyfile(frames[-1].path, preview)
-    sync_file(preview)
-    _move(preview, video.with_suffix(".jpg"))
-    _move(temporary, video)
-    sync_directory(video.parent)
-
-
 def _move(source: Path, target: Path) -> None:
     try:
         source.rename(target)
@@ -155,7 +181,11 @@ def _move(source: Path, target: Path) -> None:
             raise
         # Another file system: the copy is hidden until it is whole.
         hidden = target.with_name(f".{target.name}.part")
-        shutil.copyfile(source, hidden)
-        sync_file(hidden)
-        hidden.rename(target)
+        try:
+            shutil.copyfile(source, hidden)
+            sync_file(hidden)
+            hidden.rename(target)
+        except OSError:
+            hidden.unlink(missing_ok=True)
+            raise
         source.unlink()

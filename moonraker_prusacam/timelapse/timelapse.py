@@ -13,48 +13,31 @@ is, and a signal that fits the running job never begins another.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
-from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
-from .job import Job, JobState, boot_id
+from .job import Job, JobState, boot_id, remove_stillborn
 from .recorder import Recorder, Trigger
 from .renderer import Renderer
+from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.print_job import PrintEvent, PrintState
 
     from .recorder import FrameSource
 
 log = logging.getLogger(__name__)
 
-# print_stats' durations lag by up to 250 ms, and a loaded host adds to it.
-SAME_PRINT_S = 10.0
 KEPT_JOBS = 50
-TRIGGERS = ("auto", "macro", "layer")
-ENDED = ("complete", "cancelled", "error")
-OUTCOMES = {
-    PrintEventKind.COMPLETE: "complete",
-    PrintEventKind.CANCELLED: "cancelled",
-    PrintEventKind.ERROR: "error",
-    PrintEventKind.SHUTDOWN: "error",
-    PrintEventKind.STANDBY: "interrupted",
-    PrintEventKind.SELECTED: "interrupted",
-    PrintEventKind.DISCONNECTED: "interrupted",
-}
-BEGINNINGS = (
-    PrintEventKind.STARTED,
-    PrintEventKind.RESUMED,
-    PrintEventKind.LAYER,
-    PrintEventKind.SYNC,
-)
 
 
 class Timelapse:
@@ -73,6 +56,8 @@ class Timelapse:
         self._jobs_path = jobs_path
         self._notify = notify
         self._recorder: Recorder | None = None
+        self._opened_ns = 0  # the moment of the signal that opened the job
+        self._options: StartOptions | None = None
         self._jobs: list[Job] = []
         # The running print is not recorded (any more), because someone said so.
         self._is_ignored = False
@@ -107,7 +92,7 @@ class Timelapse:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             await recorder.aclose()
-            await asyncio.to_thread(recorder.job.save)
+            await self._save(recorder.job)
         await self._tasks.aclose()
         await self._renderer.aclose()
 
@@ -124,13 +109,11 @@ class Timelapse:
     async def handle(self, event: PrintEvent) -> None:
         """Follow the printer."""
         async with self._turn:
-            if event.kind in BEGINNINGS and event.print and event.print.is_active:
-                await self._ensure_job(event.print, event.monotonic_ns)
-            elif (outcome := _outcome(event)) is not None:
-                self._is_ignored = False
-                self._is_over = event.kind is not PrintEventKind.SELECTED
-                self._end(outcome)
             state = event.print
+            if event.kind in BEGINNINGS and state and state.is_active:
+                await self._ensure_job(event, state)
+            elif (outcome := outcome_of(event)) is not None:
+                await self._print_over(outcome, event)
             if self._recorder and state and state.is_active and state.layer is not None:
                 self._recorder.layer_changed(state.layer, event.monotonic_ns)
 
@@ -140,23 +123,16 @@ class Timelapse:
         Raises TimelapseOptionError for anything else. None when the print is not
         recorded.
         """
-        enable, trigger = _parse_options(options, self._config.trigger)
+        self._options = parse_options(options, self._config.trigger)
         async with self._turn:
-            self._is_ignored = not enable
-            if not enable:
-                await self._discard()
-                return None
-            if self._recorder is None:
-                await self._open()
-            if self._recorder is not None:
-                self._recorder.job.record.trigger = trigger
+            await self._begin(self._options)
             return self.active
 
     async def take_frame(self, layer: int | None, monotonic_ns: int) -> bool:
         """Take the frame that a macro asks for; False when it will not be taken."""
         async with self._turn:
             if self._recorder is None and not (self._is_ignored or self._is_over):
-                await self._open()
+                await self._open(monotonic_ns)
             return self._recorder is not None and self._recorder.macro_called(
                 layer, monotonic_ns
             )
@@ -175,24 +151,62 @@ class Timelapse:
                     return job
         raise TimelapseError("there is nothing to render")
 
-    async def _ensure_job(self, state: PrintState, monotonic_ns: int) -> None:
+    async def _begin(self, options: StartOptions) -> None:
+        self._is_ignored = not options.enable
+        if self._is_ignored:
+            await self._discard()
+            return
+        if self._recorder is None:
+            await self._open(options.asked_ns)
+        if self._recorder is not None:
+            self._recorder.job.record.trigger = options.trigger
+            await self._save(self._recorder.job)
+
+    async def _print_over(self, outcome: str, event: PrintEvent) -> None:
+        """End the job, unless ``event`` tells of the print before.
+
+        Klipper takes up to 250 ms to answer what the component asks for an event, and
+        Moonraker notes the selected file by a longer way than the macros that follow
+        it. So a print that runs already was selected when it began.
+        """
+        self._is_ignored = False
+        self._is_over = event.kind is not PrintEventKind.SELECTED
+        over_ns = event.monotonic_ns
+        if not self._is_over and event.print and event.print.is_active:
+            over_ns -= int(event.print.total_duration_s * 1e9)
+        if self._opened_ns <= over_ns:
+            self._end(outcome)
+        if self._options and self._options.asked_ns > over_ns:
+            await self._begin(self._options)
+
+    async def _ensure_job(self, event: PrintEvent, state: PrintState) -> None:
         self._is_over = False
         if self._is_ignored:
             return
-        started_s = monotonic_ns / 1e9 - state.total_duration_s
-        if self._recorder and not _fits(self._recorder.job, state, started_s):
+        started_s = event.monotonic_ns / 1e9 - state.total_duration_s
+        if self._recorder and not fits(self._recorder.job, state, started_s):
             self._end("interrupted")
+        if self._recorder is None and event.kind is PrintEventKind.SYNC:
+            # Rendered on request, before an engine that was restarted since.
+            self._is_ignored = any(
+                job.record.outcome == "complete"
+                and job.record.print_started_s is not None
+                and fits(job, state, started_s)
+                for job in self._jobs
+            )
+            if self._is_ignored:
+                return
         if self._recorder is None and self._config.enabled:
-            await self._open()
+            await self._open(event.monotonic_ns)
         if self._recorder is None:
             return
         record = self._recorder.job.record
         if record.print_started_s is None or not record.filename:
             record.filename = record.filename or state.filename
             record.print_started_s = started_s
-            await asyncio.to_thread(self._recorder.job.save)
+            await self._save(self._recorder.job)
 
-    async def _open(self) -> None:
+    async def _open(self, monotonic_ns: int) -> None:
         name = self._config.camera or next(iter(self._cameras))
         try:
             job = await asyncio.to_thread(
@@ -206,6 +220,7 @@ class Timelapse:
             self._is_ignored = True
             return
         self._jobs.append(job)
+        self._opened_ns = monotonic_ns
         await self._record(job)
         self._notify({"event": "recording", "job": summary(job)})
 
@@ -236,11 +251,18 @@ class Timelapse:
             await self._remove(job)  # cancelled during heat-up: nothing to see
             return
         job.record.state = JobState.RENDERING
-        await asyncio.to_thread(job.save)
+        await self._save(job)
         self._renderer.submit(job)
         done = [job for job in self._jobs if _is(job, JobState.DONE)]
         for old in done[:-KEPT_JOBS]:
             await self._remove(old)
+
+    async def _save(self, job: Job) -> None:
+        """Write the record; a disk that does not take it must not stop anything."""
+        try:
+            await asyncio.to_thread(job.save)
+        except OSError as error:
+            log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
 
     async def _remove(self, job: Job) -> None:
         self._jobs.remove(job)
@@ -283,47 +305,8 @@ def summary(job: Job) -> dict[str, Any]:
     }
 
 
-def _outcome(event: PrintEvent) -> str | None:
-    """How the print ended that ``event`` tells of; None where it tells of no end."""
-    if event.kind in OUTCOMES:
-        return OUTCOMES[event.kind]
-    if event.kind not in (PrintEventKind.SYNC, PrintEventKind.FINISHED):
-        return None
-    if event.print is None or event.print.is_active:
-        return None  # Klipper is not ready, so nothing is known
-    return event.print.state if event.print.state in ENDED else "interrupted"
-
-
-def _parse_options(options: Mapping[str, Any], trigger: str) -> tuple[bool, str]:
-    chosen = {str(key).lower(): str(value).lower() for key, value in options.items()}
-    trigger = chosen.pop("trigger", "") or trigger
-    if trigger not in TRIGGERS:
-        raise TimelapseOptionError(f"TRIGGER is not one of: {', '.join(TRIGGERS)}")
-    enable = chosen.pop("enable", "1")
-    if enable not in ("0", "1", "false", "true"):
-        raise TimelapseOptionError("ENABLE is neither 0 nor 1")
-    if chosen:
-        raise TimelapseOptionError(f"unknown options: {', '.join(sorted(chosen))}")
-    return enable in ("1", "true"), trigger
-
-
 def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
-
-
-def _fits(job: Job, state: PrintState, started_s: float) -> bool:
-    """Whether ``state`` is that of the print that ``job`` records."""
-    record = job.record
-    if record.filename and state.filename and record.filename != state.filename:
-        return False
-    if record.print_started_s is None:
-        # Opened by a macro: it fits a print that began at about that time.
-        age_s = time.time() - record.created
-        return abs(age_s - state.total_duration_s) < SAME_PRINT_S
-    return (
-        record.boot_id == boot_id()
-        and abs(record.print_started_s - started_s) < SAME_PRINT_S
-    )
 
 
 def _load_jobs(jobs_path: Path) -> list[Job]:
@@ -334,7 +317,13 @@ def _load_jobs(jobs_path: Path) -> list[Job]:
         if not path.is_dir():
             continue
         try:
-            jobs.append(Job.load(path))
+            job = Job.load(path)
         except TimelapseError as error:
-            log.warning("Timelapse: left alone: %s", error)
+            if not remove_stillborn(path):
+                log.warning("Timelapse: left alone: %s", error)
+            continue
+        jobs.append(job)
+        if _is(job, JobState.DONE):
+            with contextlib.suppress(OSError):
+                job.discard_frames()  # a kill may have come before it
     return jobs

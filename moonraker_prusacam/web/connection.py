@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 MAX_LINE_BYTES = 4096
 KEEPALIVE_TIMEOUT_S = 75.0
 STALL_TIMEOUT_S = 30.0
+# Streams do not count. More would in the end take the descriptors that frames need on
+# their way to the disk.
+MAX_CONNECTIONS = 256
 # Pages of other origins show our pictures; no credentials are involved.
 COMMON_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -92,3 +95,11 @@ class Connections(web.Server):
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of a connection that was accepted."""
         return Connection(self)
+
+    def connection_made(
+        self, handler: web.RequestHandler, transport: asyncio.Transport
+    ) -> None:
+        """Let the oldest connections go where there are too many."""
+        super().connection_made(handler, transport)
+        for oldest in self.connections[:-MAX_CONNECTIONS]:
+            oldest.force_close()

@@ -65,8 +65,9 @@ class CameraFeed:
     def _show(self, frame: Frame, *channels: Channel) -> None:
         if not channels:
             return
-        data, header = without_thumbnails(frame.data), frame.part_header
-        if data is not frame.data:
+        whole, header = frame.data, frame.part_header
+        data = without_thumbnails(whole)
+        if data is not whole:
             header = part_header(len(data), frame.wall_time)
         for channel in channels:
             channel.show(header, data, frame.last_ns + self._stale_after_ns)

@@ -175,7 +175,7 @@ class WebServer:
                 body=drawn.data, content_type="image/jpeg", headers=headers
             )
         return web.Response(
-            body=frame.data,
+            body=bytes(frame.data),
             content_type="image/jpeg",
             headers={
                 **COMMON_HEADERS,

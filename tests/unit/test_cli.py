@@ -76,10 +76,11 @@ def configure(folder: Path, source_port: int = 9, more: str = "") -> Path:
 
 
 class Feed:
-    """Sends one JPEG to whoever connects, and no more."""
+    """Sends a JPEG to whoever is connected, twice a second."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.5)
         self._clients: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name="feed")
@@ -88,11 +89,20 @@ class Feed:
     def _serve(self) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                self._clients.append(self._listener.accept()[0])
+            except TimeoutError:
+                pass
             except OSError:
                 return
-            self._clients.append(client)
+            for client in tuple(self._clients):
+                self._send(client)
+
+    def _send(self, client: socket.socket) -> None:
+        try:
             client.sendall(JPEG)
+        except OSError:
+            self._clients.remove(client)
+            client.close()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

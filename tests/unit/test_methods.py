@@ -10,14 +10,18 @@ import asyncio
 import base64
 import json
 import os
+import threading
+import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam import methods
+from moonraker_prusacam import app, methods
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import loads
+from moonraker_prusacam.connect.uploader import SnapshotUploader
 from moonraker_prusacam.control import Peer, connect
 from moonraker_prusacam.control.protocol import INVALID_PARAMS
 from moonraker_prusacam.errors import ClosedError, EngineUnavailable, RpcError
@@ -50,6 +54,13 @@ SECOND = "[camera side cam]\nsource: tcp://127.0.0.1:9\nrotation: 90\n"
 CONNECT = (
     f"[connect front]\ntoken: {TOKEN}\nserver: {NO_SERVER}\ntrigger_scheme: MANUAL\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def the_first_upload_need_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the gap to an upload of an engine before."""
+    hurried = partial(SnapshotUploader, min_gap_s=0.05)
+    monkeypatch.setattr(app, "SnapshotUploader", hurried)
 
 
 @asynccontextmanager
@@ -268,7 +279,8 @@ async def test_job_event_when_notified_then_followed_in_order(full: Peer) -> Non
     assert active["filename"] == "a.gcode"
     full.notify("job.event", {"event": "bad"})
     await full.call(
-        "job.event", {"event": "cancelled", "print": None, "monotonic_ns": 1}
+        "job.event",
+        {"event": "cancelled", "print": None, "monotonic_ns": time.monotonic_ns()},
     )
     assert (await full.call("timelapse.status"))["active"] is None
 
@@ -387,3 +399,21 @@ async def test_engine_when_a_part_does_not_start_then_the_others_are_closed(
     with pytest.raises(EngineUnavailable):
         async with connect(config.engine.socket_path):
             pass
+
+
+async def test_run_when_name_servers_are_silent_then_the_disk_has_threads_left(
+    tmp_path: Path, feed: Feeder
+) -> None:
+    config = loads(CAMERA.format(folder=tmp_path, url=feed.url))
+    task = asyncio.create_task(app.run(config))
+    answer = threading.Event()
+    look_ups = [asyncio.create_task(asyncio.to_thread(answer.wait)) for _ in range(40)]
+    try:
+        await feed.arrived(1)
+        async with asyncio.timeout(WAIT_S):
+            await asyncio.to_thread(os.getpid)
+    finally:
+        answer.set()
+        await asyncio.gather(*look_ups)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

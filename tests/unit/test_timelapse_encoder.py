@@ -61,11 +61,24 @@ async def test_encode_then_every_frame_can_be_decoded(
     [
         [jpeg.picture(63, 47), jpeg.picture(63, 47, seed=1)],
         [jpeg.picture(64, 48), jpeg.picture(32, 24), jpeg.picture(64, 48, seed=2)],
+        [
+            *(jpeg.picture(64, 48, seed=n) for n in range(4)),
+            *[jpeg.picture(32, 24)] * 3,
+        ],
+        [*(jpeg.picture(64, 48, seed=n, subsampling=n % 3) for n in range(9))],
         [jpeg.picture(64, 48, progressive=True), jpeg.picture(64, 48, subsampling=0)],
         [jpeg.picture(64, 48, comment=b"\xff\xd9 end?"), jpeg.picture(64, 48)],
         [jpeg.webcam_frames()[0], jpeg.webcam_frames()[1]],
     ],
-    ids=["odd size", "sizes change", "progressive and 4:4:4", "FFD9 in COM", "webcam"],
+    ids=[
+        "odd size",
+        "sizes change",
+        "another size from the middle on",
+        "colours change",
+        "progressive and 4:4:4",
+        "FFD9 in COM",
+        "webcam",
+    ],
 )
 async def test_encode_when_pictures_are_unusual_then_none_is_lost(
     tmp_path: Path, encoder: Encoder, pictures: list[bytes]

@@ -53,6 +53,7 @@ def test_create_when_folder_cannot_be_made_then_error_names_it(tmp_path: Path) -
         b"{}",
         b'{"schema": "x"}',
         b"\xff\xfe",
+        b"[" * 200_000,
         b'{"id": 1, "state": "nonsense"}',
     ],
 )

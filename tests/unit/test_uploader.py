@@ -136,6 +136,18 @@ async def test_period_then_newest_frames_are_sent_with_gaps(bench: Bench) -> Non
     assert gap_s >= GAP_S
 
 
+@pytest.mark.parametrize("scheme", ["TEN_SEC", "EACH_LAYER", "MANUAL"])
+async def test_first_upload_then_it_keeps_the_gap_to_an_engine_that_was_killed(
+    bench: Bench, scheme: str
+) -> None:
+    await bench.source.show(jpeg.picture())
+    started_s = time.monotonic()
+    uploader = bench.uploader(scheme)
+    uploader.handle(event("layer", 1))
+    await uploader.upload()
+    assert bench.snapshots[0].started_s - started_s >= GAP_S
+
+
 async def test_first_upload_then_info_goes_before_it_once(bench: Bench) -> None:
     bench.uploader("TEN_SEC")
     await bench.source.show(jpeg.picture(48, 32))

@@ -11,7 +11,7 @@ import json
 import random
 import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -780,6 +780,26 @@ async def test_aclose_when_a_snapshot_is_stuck_then_it_does_not_wait_for_long() 
         await client.ask("/snapshot.jpg")
         async with asyncio.timeout(WAIT_S / 2):
             await site.web.aclose()
+
+
+async def test_connections_when_there_are_too_many_then_the_oldest_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "MAX_CONNECTIONS", 3)
+    async with serving() as site, AsyncExitStack() as stack:
+        site.send(picture())
+        viewer = await stack.enter_async_context(site.client())
+        parser = StrictParser((await viewer.ask("/stream.mjpg")).content_type)
+        assert await viewer.read_frames(parser, 1) == [picture()]
+        idle = [await stack.enter_async_context(site.client()) for _ in range(5)]
+        newest = await stack.enter_async_context(site.client())
+        assert (await newest.read_answer("/snapshot.jpg")).status == 200
+        for oldest in idle[:3]:
+            assert await oldest.read_to_end() == b""
+        for kept in idle[3:]:
+            assert (await kept.read_answer("/snapshot.jpg")).status == 200
+        site.send(picture(1))
+        assert await viewer.read_frames(parser, 1) == [picture(1)]  # it is none of them
 
 
 # From the feed to the viewer

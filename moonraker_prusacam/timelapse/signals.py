@@ -1,0 +1,88 @@
+# What the printer's and the macros' signals mean for a timelapse.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads signals: which begin a print, which end it, and which print they are about."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from moonraker_prusacam.errors import TimelapseOptionError
+from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+
+from .job import Job, boot_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# print_stats' durations lag by up to 250 ms, and a loaded host adds to it.
+SAME_PRINT_S = 10.0
+TRIGGERS = ("auto", "macro", "layer")
+ENDED = ("complete", "cancelled", "error")
+OUTCOMES = {
+    PrintEventKind.COMPLETE: "complete",
+    PrintEventKind.CANCELLED: "cancelled",
+    PrintEventKind.ERROR: "error",
+    PrintEventKind.SHUTDOWN: "error",
+    PrintEventKind.STANDBY: "interrupted",
+    PrintEventKind.SELECTED: "interrupted",
+    PrintEventKind.DISCONNECTED: "interrupted",
+}
+BEGINNINGS = (
+    PrintEventKind.STARTED,
+    PrintEventKind.RESUMED,
+    PrintEventKind.LAYER,
+    PrintEventKind.SYNC,
+)
+
+
+@attrs.frozen
+class StartOptions:
+    """What the start macro asked for, and when (monotonic)."""
+
+    enable: bool
+    trigger: str
+    asked_ns: int
+
+
+def outcome_of(event: PrintEvent) -> str | None:
+    """How the print ended that ``event`` tells of; None where it tells of no end."""
+    if event.kind in OUTCOMES:
+        return OUTCOMES[event.kind]
+    if event.kind not in (PrintEventKind.SYNC, PrintEventKind.FINISHED):
+        return None
+    if event.print is None or event.print.is_active:
+        return None  # Klipper is not ready, so nothing is known
+    return event.print.state if event.print.state in ENDED else "interrupted"
+
+
+def parse_options(options: Mapping[str, Any], trigger: str) -> StartOptions:
+    """The start macro's parameters, asked now; raises TimelapseOptionError."""
+    chosen = {str(key).lower(): str(value).lower() for key, value in options.items()}
+    trigger = chosen.pop("trigger", "") or trigger
+    if trigger not in TRIGGERS:
+        raise TimelapseOptionError(f"TRIGGER is not one of: {', '.join(TRIGGERS)}")
+    enable = chosen.pop("enable", "1")
+    if enable not in ("0", "1", "false", "true"):
+        raise TimelapseOptionError("ENABLE is neither 0 nor 1")
+    if chosen:
+        raise TimelapseOptionError(f"unknown options: {', '.join(sorted(chosen))}")
+    return StartOptions(enable in ("1", "true"), trigger, time.monotonic_ns())
+
+
+def fits(job: Job, state: PrintState, started_s: float) -> bool:
+    """Whether ``state`` is that of the print that ``job`` records."""
+    record = job.record
+    if record.filename and state.filename and record.filename != state.filename:
+        return False
+    if record.boot_id != boot_id():
+        return False
+    # Macros are only called by the print that runs, however long it has done so.
+    return (
+        record.print_started_s is None
+        or abs(record.print_started_s - started_s) < SAME_PRINT_S
+    )
