@@ -12,24 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from .front import Front
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from .front import Snapshot
 
 log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 4096
 KEEPALIVE_TIMEOUT_S = 75.0
-STALL_TIMEOUT_S = 30.0
-# Streams do not count. More would in the end take the descriptors that frames need on
-# their way to the disk.
-MAX_CONNECTIONS = 256
+# Of each kind, at a front or at aiohttp; streams do not count. More would in the end
+# take the descriptors that frames need on their way to the disk.
+MAX_CONNECTIONS = 128
 # Pages of other origins show our pictures; no credentials are involved.
 COMMON_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -52,7 +54,7 @@ def refuse(
 
 
 class Connection(web.RequestHandler):
-    """One connection; the kernel closes it when its peer stalls."""
+    """One connection that aiohttp answers."""
 
     __slots__ = ()
 
@@ -64,13 +66,6 @@ class Connection(web.RequestHandler):
             keepalive_timeout=KEEPALIVE_TIMEOUT_S,
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,
-        )
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound how long an answer may lie in our memory unread."""
-        super().connection_made(transport)
-        transport.get_extra_info("socket").setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALL_TIMEOUT_S * 1e3)
         )
 
     def handle_error(
@@ -90,11 +85,25 @@ class Connection(web.RequestHandler):
 
 
 class Connections(web.Server):
-    """All connections of one server."""
+    """All connections of one server: a Front each, and behind it aiohttp."""
 
-    def __call__(self) -> web.RequestHandler:
+    def __init__(
+        self,
+        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        find_snapshot: Callable[[bytes], Snapshot | None],
+    ) -> None:
+        super().__init__(answer)
+        self._find_snapshot = find_snapshot
+        # In the order of their arrival.
+        self._fronts: dict[Front, None] = {}
+
+    def __call__(self) -> Front:  # type: ignore[override]  # asyncio takes any protocol
         """Make the protocol of a connection that was accepted."""
-        return Connection(self)
+        front = Front(self._find_snapshot, lambda: Connection(self), self._forget)
+        self._fronts[front] = None
+        for oldest in tuple(self._fronts)[:-MAX_CONNECTIONS]:
+            oldest.close()
+        return front
 
     def connection_made(
         self, handler: web.RequestHandler, transport: asyncio.Transport
@@ -103,3 +112,12 @@ class Connections(web.Server):
         super().connection_made(handler, transport)
         for oldest in self.connections[:-MAX_CONNECTIONS]:
             oldest.force_close()
+
+    def pre_shutdown(self) -> None:
+        """Close the connections that aiohttp has not seen."""
+        for front in tuple(self._fronts):
+            front.close()
+        super().pre_shutdown()
+
+    def _forget(self, front: Front) -> None:
+        self._fronts.pop(front, None)

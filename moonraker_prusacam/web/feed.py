@@ -11,10 +11,14 @@ old picture as a live one, whatever this process is busy with.
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from typing import TYPE_CHECKING
+
+import attrs
 
 from moonraker_prusacam.camera.frame import part_header
 
+from .connection import COMMON_HEADERS
 from .placeholder import PlaceholderCache
 from .thumbnail import without_thumbnails
 
@@ -22,6 +26,19 @@ if TYPE_CHECKING:
     from moonraker_prusacam.camera import Camera, Frame
 
     from .pump import Channel, StreamPump
+
+
+@attrs.frozen
+class ReadySnapshot:
+    """The whole answer to a request for a snapshot, made once a frame."""
+
+    frame: Frame
+    head: bytes
+
+    @property
+    def data(self) -> memoryview:
+        """The JPEG."""
+        return self.frame.data
 
 
 class CameraFeed:
@@ -35,6 +52,7 @@ class CameraFeed:
         self.live = pump.channel()
         self.marked = pump.channel()
         self.placeholder = PlaceholderCache(camera, self._show_placeholder)
+        self._snapshot: ReadySnapshot | None = None
         self._stale_after_ns = int(camera.config.stale_after_s * 1e9)
         camera.on_frame.append(self._frame_arrived)
         camera.on_status.append(self._status_changed)
@@ -50,6 +68,24 @@ class CameraFeed:
     def viewers(self) -> int:
         """How many streams are open."""
         return self.live.viewers + self.marked.viewers
+
+    @property
+    def snapshot(self) -> ReadySnapshot | None:
+        """The newest frame as an answer, unless it is too old."""
+        frame = self.camera.fresh()
+        if frame is None:
+            return None
+        if self._snapshot is None or self._snapshot.frame is not frame:
+            headers = {
+                **snapshot_headers(frame),
+                "Content-Type": "image/jpeg",
+                "Content-Length": str(len(frame.data)),
+                "Date": formatdate(frame.wall_time, usegmt=True),
+            }
+            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            head = f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("ascii")
+            self._snapshot = ReadySnapshot(frame, head)
+        return self._snapshot
 
     def prime(self, channel: Channel) -> None:
         """Make ``channel`` show what is true now: without viewers nothing is shown."""
@@ -81,3 +117,12 @@ class CameraFeed:
         """Show the placeholder, now or when it is drawn."""
         if self.camera.fresh() is None and (drawn := self.placeholder.get()):
             self.marked.show(drawn.part_header, drawn.data)
+
+
+def snapshot_headers(frame: Frame) -> dict[str, str]:
+    """What a snapshot's answer tells of its frame, and the headers of all answers."""
+    return {
+        **COMMON_HEADERS,
+        "X-Timestamp": f"{frame.wall_time:.6f}",
+        "X-Frame-Seq": str(frame.seq),
+    }

@@ -26,7 +26,7 @@ from moonraker_prusacam.errors import (
 )
 
 from .connection import COMMON_HEADERS, Connections, refuse
-from .feed import CameraFeed
+from .feed import CameraFeed, snapshot_headers
 from .stream import BOUNDARY
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.camera import Camera
 
+    from .front import Snapshot
     from .pump import StreamPump
 
 RETRY_AFTER_S = 2
@@ -101,7 +102,8 @@ class WebServer:
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
         self._runner = web.ServerRunner(
-            Connections(self._answer), shutdown_timeout=SHUTDOWN_TIMEOUT_S
+            Connections(self._answer, self._find_snapshot),
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
@@ -126,6 +128,16 @@ class WebServer:
     def viewers(self, camera: Camera) -> int:
         """How many streams of ``camera`` are open."""
         return self._feeds[camera.name].viewers
+
+    def _find_snapshot(self, target: bytes) -> Snapshot | None:
+        """The answer to a plain request for a snapshot of the first camera."""
+        path, _, query = target.partition(b"?")
+        is_snapshot = path == b"/snapshot.jpg" or (
+            path == b"/" and b"action=snapshot" in query.split(b"&")
+        )
+        if not is_snapshot or b"camera" in query:
+            return None
+        return next(iter(self._feeds.values())).snapshot
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Find who answers; our errors become a status and JSON."""
@@ -177,11 +189,7 @@ class WebServer:
         return web.Response(
             body=bytes(frame.data),
             content_type="image/jpeg",
-            headers={
-                **COMMON_HEADERS,
-                "X-Timestamp": f"{frame.wall_time:.6f}",
-                "X-Frame-Seq": str(frame.seq),
-            },
+            headers=snapshot_headers(frame),
         )
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:

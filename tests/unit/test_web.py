@@ -22,7 +22,7 @@ from moonraker_prusacam.camera.sources import open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.emulator.camera import SyntheticCamera, read_tag
 from moonraker_prusacam.errors import PrusacamError
-from moonraker_prusacam.web import StreamPump, WebServer, connection
+from moonraker_prusacam.web import StreamPump, WebServer, connection, front
 from tests.support import jpeg
 from tests.support.viewers import (
     WAIT_S,
@@ -259,20 +259,81 @@ async def test_snapshot_when_the_client_speaks_http_1_0_then_the_connection_ends
         assert await client.read_to_end() == picture()
 
 
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"GET /snapshot.jpg HTTP/1.1\r\nHost: a\r\n\r\n"],
+        [b"GET /snap", b"shot.jpg HTTP/1.1\r\nHo", b"st: a\r\n\r", b"\n"],
+        [bytes([b]) for b in b"GET /snapshot.jpg?x=1 HTTP/1.1\r\n\r\n"],
+    ],
+    ids=["whole", "in pieces", "by bytes"],
+)
+async def test_snapshot_when_the_head_comes_in_pieces_then_it_is_answered(
+    pieces: list[bytes],
+) -> None:
+    async with serving() as site, site.client() as client:
+        site.send(picture(3))
+        for _ in range(3):  # on one connection
+            for piece in pieces:
+                await client.send(piece)
+            head = await client.read_head()
+            assert head.status == 200
+            size = int(head.headers["Content-Length"])
+            assert await client.read_exactly(size) == picture(3)
+
+
+async def test_snapshot_then_both_ways_to_answer_tell_the_same() -> None:
+    """Straight from memory, and by aiohttp, which answers what names a camera."""
+    async with serving() as site, site.client() as client:
+        site.send(picture(3))
+        straight = await client.ask("/snapshot.jpg")
+        await client.read_exactly(int(straight.headers["Content-Length"]))
+        through = await client.ask("/snapshot.jpg?camera=bed")
+        ours, theirs = dict(straight.headers), dict(through.headers)
+        assert ours.pop("Date")
+        assert theirs.pop("Date")
+        assert ours == theirs
+
+
+async def test_connection_when_it_asks_several_things_then_all_are_answered() -> None:
+    async with serving() as site, site.client() as client:
+        site.send(picture(3))
+        for target in ("/snapshot.jpg", "/status.json", "/snapshot.jpg", "/nothing"):
+            head = await client.ask(target)
+            assert head.status == (404 if target == "/nothing" else 200)
+            await client.read_exactly(int(head.headers["Content-Length"]))
+
+
+async def test_connection_when_it_says_nothing_then_it_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(front, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(front, "IDLE_TIMEOUT_S", 0.3)
+    async with serving() as site:
+        site.send(picture(3))
+        async with site.client() as silent:
+            assert await silent.read_to_end() == b""
+        async with site.client() as slow:
+            await slow.send(b"GET /snapshot.jpg HT")
+            assert await slow.read_to_end() == b""
+        async with site.client() as idle:
+            head = await idle.ask("/snapshot.jpg")
+            size = int(head.headers["Content-Length"])
+            assert await idle.read_to_end() == picture(3)[:size]
+
+
 async def test_snapshot_when_its_reader_stalls_then_the_connection_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lost = asyncio.Event()
 
-    class Watched(connection.Connection):
-        __slots__ = ()
-
-        def connection_lost(self, exc: BaseException | None) -> None:
+    class Watched(front.Front):
+        def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
             lost.set()
 
-    monkeypatch.setattr(connection, "STALL_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(connection, "Connection", Watched)
+    monkeypatch.setattr(front, "STALL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(connection, "Front", Watched)
     async with serving() as site, site.client(receive_bytes=4096) as client:
         site.send(big_picture())
         await client.send(b"GET /snapshot.jpg HTTP/1.1\r\nHost: printer\r\n\r\n")
