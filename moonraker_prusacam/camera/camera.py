@@ -182,7 +182,8 @@ class Camera:
                 self._lost(f"internal error ({type(error).__name__}); see the log")
             self._scanner.reset()
             # Jitter keeps many cameras from knocking at one host in step.
-            await asyncio.sleep(self._delay_s * random.uniform(0.8, 1.2))  # noqa: S311
+            jittered_s = self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311
+            await asyncio.sleep(min(jittered_s, LAST_DELAY_S))
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
     def _receive(self, data: bytes | memoryview) -> None:
