@@ -21,9 +21,19 @@ from setuptools import Extension, setup
 LIMITED_API = "0x030B0000"  # CPython 3.11: one wheel an architecture
 MODULES = {
     "moonraker_prusacam.camera._scanner_c": "ext/scanner.pyx",
+    "moonraker_prusacam.camera._intake_c": "ext/intake.pyx",
     "moonraker_prusacam.web._pump_c": "ext/pump.pyx",
 }
-HEADERS = ["ext/scan.h", "ext/frame_pool.h", "ext/framer.h", "ext/pump.h"]
+HEADERS = [
+    "ext/scan.h",
+    "ext/frame_pool.h",
+    "ext/framer.h",
+    "ext/frame_sink.h",
+    "ext/intake.h",
+    "ext/native_thread.h",
+    "ext/pump.h",
+    "ext/pump_thread.h",
+]
 
 
 def is_set(name: str) -> bool:

@@ -22,6 +22,9 @@
 #include "frame_pool.h"
 #include "scan.h"
 
+/* A framer_t that a thread of another extension module may use. */
+#define FRAMER_CAPSULE "moonraker_prusacam.framer_t.1"
+
 enum {
     FRAMER_LEAST_ROOM_BYTES = 4 << 10,
     /* Asked for while no frame has told how large they are. */
@@ -31,6 +34,12 @@ enum {
     /* A slot this much larger than its frame is cut: growing it again costs more. */
     FRAMER_TRIM_FACTOR = 8
 };
+
+/* What is left out of the metadata before the first scan. */
+typedef struct framer_strip_t {
+    bool app;        /* APP1 and APP2 */
+    bool thumbnails; /* APPn and COM that hold FF D8 or FF D9 */
+} framer_strip_t;
 
 typedef struct framer_t {
     scan_t scan;
@@ -43,7 +52,10 @@ typedef struct framer_t {
     size_t needed_bytes;
     const uint8_t *dht;
     size_t dht_bytes;
-    bool strip_app;
+    framer_strip_t strip;
+    /* What others are told of the scan while a thread is at work on it. */
+    pthread_mutex_t told_lock;
+    scan_t told;
 } framer_t;
 
 /* The time that reads are told by; CLOCK_MONOTONIC, like Python's. */
@@ -72,15 +84,17 @@ static inline size_t framer_slot_capacity(const framer_t *framer)
  * or the segment is too long. */
 static inline bool framer_init(framer_t *framer, size_t max_frame_bytes,
                                size_t max_slots, const uint8_t *dht, size_t dht_bytes,
-                               bool strip_app)
+                               framer_strip_t strip)
 {
     memset(framer, 0, sizeof *framer);
     if (dht_bytes > FRAMER_MAX_DHT_BYTES)
         return false;
+    if (pthread_mutex_init(&framer->told_lock, NULL) != 0)
+        return false;
     framer->dht = dht;
     framer->dht_bytes = dht_bytes;
     framer->headroom = dht == NULL ? 0 : FRAMER_MAX_DHT_BYTES;
-    framer->strip_app = strip_app;
+    framer->strip = strip;
     framer->size = framer->headroom;
     framer->origin = 0 - (uint64_t)framer->headroom;
     scan_init(&framer->scan, max_frame_bytes, framer->headroom);
@@ -103,6 +117,24 @@ static inline void framer_close(framer_t *framer)
         frame_pool_close(framer->pool);
     framer->slot = NULL;
     framer->pool = NULL;
+    pthread_mutex_destroy(&framer->told_lock);
+}
+
+/* Make what the scan has counted known to others. */
+static inline void framer_tell(framer_t *framer)
+{
+    pthread_mutex_lock(&framer->told_lock);
+    framer->told = framer->scan;
+    pthread_mutex_unlock(&framer->told_lock);
+}
+
+/* The scan's state as it was told last; from any thread. */
+static inline scan_t framer_told(framer_t *framer)
+{
+    pthread_mutex_lock(&framer->told_lock);
+    scan_t told = framer->told;
+    pthread_mutex_unlock(&framer->told_lock);
+    return told;
 }
 
 /* Bytes held: the open image, or what may be the beginning of one. */
@@ -168,6 +200,32 @@ static inline uint8_t *framer_room(framer_t *framer, ptrdiff_t hint, size_t *roo
     return slot->base + framer->size;
 }
 
+/* Whether FF D8 or FF D9 stands somewhere in these bytes. */
+static inline bool framer_holds_image_marker(const uint8_t *at, const uint8_t *end)
+{
+    while (at + 1 < end) {
+        at = (const uint8_t *)memchr(at, 0xFF, (size_t)(end - at - 1));
+        if (at == NULL)
+            return false;
+        if (at[1] == SCAN_SOI || at[1] == SCAN_EOI)
+            return true;
+        at++;
+    }
+    return false;
+}
+
+/* Whether a segment is to be left out. */
+static inline bool framer_strips(const framer_t *framer, const uint8_t *segment,
+                                 size_t length)
+{
+    int code = segment[1];
+    if (framer->strip.app && (code == SCAN_APP1 || code == SCAN_APP2))
+        return true;
+    bool is_metadata = (SCAN_APP0 <= code && code <= SCAN_APP15) || code == SCAN_COM;
+    return framer->strip.thumbnails && is_metadata
+        && framer_holds_image_marker(segment + 2, segment + length);
+}
+
 /* Rewrite the `head` bytes before the first scan, in place: they end where they ended
  * and begin later (segments stripped) or earlier (tables put in). The new begin. */
 static inline size_t framer_edit_head(const framer_t *framer, uint8_t *base, size_t begin,
@@ -184,7 +242,7 @@ static inline size_t framer_edit_head(const framer_t *framer, uint8_t *base, siz
             length = 2;
         } else if (code != 0xFF) {
             length = 2 + scan_big_endian(base + at + 2);
-            keep = !framer->strip_app || (code != SCAN_APP1 && code != SCAN_APP2);
+            keep = !framer_strips(framer, base + at, length);
         }
         if (keep) {
             if (kept != at)
@@ -210,7 +268,7 @@ static inline void framer_publish(const framer_t *framer, frame_t *frame, size_t
     const scan_t *scan = &framer->scan;
     bool insert = framer->dht != NULL && !scan->has_dht;
     frame->offset = framer->origin + scan->start;
-    if (insert || framer->strip_app)
+    if (insert || framer->strip.app || framer->strip.thumbnails)
         begin = framer_edit_head(framer, frame->base, begin, scan->sos_offset, insert);
     if (frame->capacity > FRAMER_TRIM_FACTOR * end + FRAME_POOL_SLACK_BYTES)
         frame_pool_resize(frame, end);

@@ -4,9 +4,10 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
  * One thread writes the sockets of all viewers and never holds Python's lock, so a stall
- * of the interpreter delays no viewer of what has been published. Pictures are payloads
- * that somebody else owns: the thread counts who sends one, and gives it back through a
- * list, because only a thread that holds Python's lock may release it.
+ * of the interpreter delays no viewer of what has been published. Pictures are payloads.
+ * Those around a frame are released wherever the last one who sends them is; others
+ * belong to Python and are given back through a list, because only a thread that holds
+ * its lock may release them.
  *
  * Everything below `pump` is protected by its mutex, except the fields of a viewer that
  * are marked as the thread's own.
@@ -28,20 +29,33 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frame_sink.h"
+
 #define PUMP_MAX_CHANNELS 64
 #define PUMP_EVENTS 64
 #define PUMP_DELIMITER "\r\n--prusacamframe\r\n"
 #define PUMP_DELIMITER_BYTES (sizeof(PUMP_DELIMITER) - 1)
-#define PUMP_NEVER INT64_MAX
+#define PUMP_DELAYS 256
+#define PUMP_LABEL_BYTES 48
+#define PUMP_RATE_WINDOW_NS 1000000000
 
 typedef struct payload {
     const uint8_t *header, *data;
     size_t header_bytes, data_bytes;
-    int64_t expires_ns; /* from then on it must not begin to be sent; PUMP_NEVER */
-    void *owner;        /* for whoever releases it */
+    int64_t expires_ns; /* from then on it must not begin to be sent */
+    frame_t *frame;     /* that it shows, with a reference, or NULL */
+    void *owner;        /* without a frame: for whoever releases it */
     long refs;
     struct payload *next;
 } payload;
+
+typedef struct viewer_stats {
+    int channel;
+    char label[PUMP_LABEL_BYTES];
+    int64_t opened_ns;
+    uint64_t frames, skipped, bytes;
+    double fps;
+} viewer_stats;
 
 typedef struct viewer {
     int fd;
@@ -56,13 +70,20 @@ typedef struct viewer {
     uint64_t shown;           /* serial of the last picture begun */
     int64_t begun_ns, progress_ns, interval_ns;
     int is_waiting;           /* for the socket to take more */
+    /* What others are told; protected by the mutex. */
+    viewer_stats stats;
+    int64_t window_ns;        /* since when frames are counted for the rate */
+    uint64_t window_frames;
 } viewer;
 
 typedef struct channel {
     payload *newest;
+    uint64_t seq;             /* of the newest frame that was shown */
     uint64_t serial;          /* of newest */
     uint64_t generation;      /* viewers of an older one are to be closed */
     long viewers;
+    uint32_t delays_us[PUMP_DELAYS]; /* from a frame's last byte in to its last one out */
+    uint64_t delivered;
 } channel;
 
 typedef struct pump_stats {
@@ -113,23 +134,77 @@ static inline void pump_poke(pump *p) {
 
 /* With the lock held. */
 static inline void pump_unref(pump *p, payload *picture) {
-    if (picture != NULL && --picture->refs == 0) {
+    if (picture == NULL || --picture->refs > 0)
+        return;
+    if (picture->frame != NULL) {
+        frame_release(picture->frame);
+        free(picture);
+    } else {
         picture->next = p->released;
         p->released = picture;
     }
 }
 
+/* Make a picture the newest one of a channel; takes it over. */
 static inline void pump_show(pump *p, int number, payload *picture) {
     pthread_mutex_lock(&p->lock);
     channel *c = &p->channels[number];
-    pump_unref(p, c->newest);
+    int is_newer = 1;
     picture->refs = 1;
-    c->newest = picture;
-    c->serial++;
-    int is_watched = c->viewers > 0;
+    if (picture->frame != NULL) {
+        /* Two threads may show frames: none is shown after a newer one, or twice. */
+        uint64_t seq = picture->frame->seq;
+        int is_frame = c->newest != NULL && c->newest->frame != NULL;
+        is_newer = seq > c->seq || (seq == c->seq && !is_frame);
+        if (is_newer)
+            c->seq = seq;
+    }
+    if (is_newer) {
+        pump_unref(p, c->newest);
+        c->newest = picture;
+        c->serial++;
+    } else {
+        pump_unref(p, picture);
+    }
+    int must_poke = is_newer && c->viewers > 0;
     pthread_mutex_unlock(&p->lock);
-    if (is_watched)
+    if (must_poke)
         pump_poke(p);
+}
+
+/* Likewise for a frame, which is lent; without memory it is left out. */
+static inline void pump_show_frame(pump *p, int number, frame_t *frame,
+                                   int64_t expires_ns) {
+    payload *picture = calloc(1, sizeof *picture);
+    if (picture == NULL)
+        return;
+    picture->header = (const uint8_t *)frame->part_header;
+    picture->header_bytes = frame->part_header_size;
+    picture->data = frame->data;
+    picture->data_bytes = frame->size;
+    picture->expires_ns = expires_ns;
+    picture->frame = frame_retain(frame);
+    pump_show(p, number, picture);
+}
+
+static inline long pump_watching(pump *p, int number) {
+    pthread_mutex_lock(&p->lock);
+    long viewers = p->channels[number].viewers;
+    pthread_mutex_unlock(&p->lock);
+    return viewers;
+}
+
+/* A channel as a frame_sink_t's context. */
+typedef struct pump_channel {
+    pump *p;
+    int number;
+} pump_channel;
+
+static inline void pump_show_in_channel(void *context, frame_t *frame,
+                                        int64_t expires_ns) {
+    const pump_channel *of = context;
+    if (pump_watching(of->p, of->number) > 0)
+        pump_show_frame(of->p, of->number, frame, expires_ns);
 }
 
 static inline void pump_end(pump *p, int number) {
@@ -144,7 +219,7 @@ static inline void pump_end(pump *p, int number) {
 
 /* Takes the descriptor and a malloc'd head over; -1 when there is no memory. */
 static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
-                           size_t head_bytes, int64_t interval_ns) {
+                           size_t head_bytes, int64_t interval_ns, const char *label) {
     viewer *v = calloc(1, sizeof *v);
     if (v == NULL)
         return -1;
@@ -153,7 +228,9 @@ static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
     v->head = head;
     v->head_bytes = head_bytes;
     v->interval_ns = interval_ns;
-    v->progress_ns = pump_now_ns();
+    v->progress_ns = v->window_ns = v->stats.opened_ns = pump_now_ns();
+    v->stats.channel = number;
+    snprintf(v->stats.label, sizeof v->stats.label, "%s", label);
     pthread_mutex_lock(&p->lock);
     channel *c = &p->channels[number];
     v->generation = c->generation;
@@ -174,11 +251,30 @@ static inline pump_stats pump_read_stats(pump *p) {
     return stats;
 }
 
-static inline long pump_watching(pump *p, int number) {
+/* What viewers have got so far, of at most `most` of them; how many there are. */
+static inline int pump_read_viewers(pump *p, viewer_stats *told, int most) {
+    int64_t now_ns = pump_now_ns();
+    int count = 0;
     pthread_mutex_lock(&p->lock);
-    long viewers = p->channels[number].viewers;
+    for (viewer *v = p->viewers; v != NULL && count < most; v = v->next) {
+        told[count] = v->stats;
+        int64_t elapsed_ns = now_ns - v->window_ns;
+        if (elapsed_ns > 2 * (int64_t)PUMP_RATE_WINDOW_NS)
+            told[count].fps = 1e9 * (double)v->window_frames / (double)elapsed_ns;
+        count++;
+    }
     pthread_mutex_unlock(&p->lock);
-    return viewers;
+    return count;
+}
+
+/* How long the newest deliveries of a channel took; how many are told. */
+static inline int pump_read_delays(pump *p, int number, uint32_t *delays_us) {
+    pthread_mutex_lock(&p->lock);
+    const channel *c = &p->channels[number];
+    int count = c->delivered < PUMP_DELAYS ? (int)c->delivered : PUMP_DELAYS;
+    memcpy(delays_us, c->delays_us, (size_t)count * sizeof *delays_us);
+    pthread_mutex_unlock(&p->lock);
+    return count;
 }
 
 static inline payload *pump_take_released(pump *p) {
@@ -194,273 +290,6 @@ static inline void pump_stop(pump *p) {
     p->stopping = 1;
     pthread_mutex_unlock(&p->lock);
     pump_poke(p);
-}
-
-/* --- the thread ------------------------------------------------------------------- */
-
-static inline void pump_close_viewer(pump *p, viewer *v) {
-    for (viewer **link = &p->viewers; *link != NULL; link = &(*link)->next)
-        if (*link == v) {
-            *link = v->next;
-            break;
-        }
-    /* The connection may have another descriptor, for which epoll would go on to tell
-     * of a viewer that is no more. */
-    epoll_ctl(p->epoll, EPOLL_CTL_DEL, v->fd, NULL);
-    close(v->fd);
-    pthread_mutex_lock(&p->lock);
-    pump_unref(p, v->part);
-    p->channels[v->channel].viewers--;
-    p->stats.viewers--;
-    pthread_mutex_unlock(&p->lock);
-    free(v->head);
-    free(v);
-}
-
-static inline int pump_watch(pump *p, viewer *v, int operation) {
-    struct epoll_event event = {.data.ptr = v};
-    event.events = EPOLLIN | EPOLLRDHUP | (v->is_waiting ? EPOLLOUT : 0);
-    return epoll_ctl(p->epoll, operation, v->fd, &event);
-}
-
-static inline void pump_wait_writable(pump *p, viewer *v, int is_waiting) {
-    if (v->is_waiting != is_waiting) {
-        v->is_waiting = is_waiting;
-        pump_watch(p, v, EPOLL_CTL_MOD);
-    }
-}
-
-static inline ssize_t pump_send(viewer *v, struct iovec *pieces, int count) {
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = count};
-    ssize_t sent;
-    do
-        sent = sendmsg(v->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent;
-}
-
-/* What is left of the part from the viewer's offset. */
-static inline int pump_pieces(const payload *part, size_t offset,
-                              struct iovec pieces[3]) {
-    const struct iovec whole[3] = {
-        {(void *)part->header, part->header_bytes},
-        {(void *)part->data, part->data_bytes},
-        {(void *)PUMP_DELIMITER, PUMP_DELIMITER_BYTES},
-    };
-    int count = 0;
-    for (int i = 0; i < 3; i++) {
-        if (offset >= whole[i].iov_len) {
-            offset -= whole[i].iov_len;
-            continue;
-        }
-        pieces[count].iov_base = (uint8_t *)whole[i].iov_base + offset;
-        pieces[count++].iov_len = whole[i].iov_len - offset;
-        offset = 0;
-    }
-    return count;
-}
-
-static inline size_t pump_part_bytes(const payload *part) {
-    return part->header_bytes + part->data_bytes + PUMP_DELIMITER_BYTES;
-}
-
-/* The picture that the viewer should be sent now, with a reference, or NULL.
- * `*must_end` says whether its stream is over; `*due_ns` when to look again. */
-static inline payload *pump_choose(pump *p, viewer *v, int64_t now_ns, int repeat,
-                                   int *must_end, int64_t *due_ns) {
-    payload *picture = NULL;
-    pthread_mutex_lock(&p->lock);
-    channel *c = &p->channels[v->channel];
-    *must_end = v->generation != c->generation;
-    if (!*must_end && c->newest != NULL && now_ns < c->newest->expires_ns &&
-        (repeat || c->serial != v->shown)) {
-        int64_t next_ns = v->begun_ns + v->interval_ns;
-        if (v->shown != 0 && now_ns < next_ns) {
-            if (next_ns < *due_ns)
-                *due_ns = next_ns;
-        } else {
-            picture = c->newest;
-            picture->refs++;
-            v->shown = c->serial;
-        }
-    }
-    pthread_mutex_unlock(&p->lock);
-    return picture;
-}
-
-static inline void pump_count(pump *p, int64_t sent, int frames) {
-    pthread_mutex_lock(&p->lock);
-    p->stats.bytes += (uint64_t)sent;
-    p->stats.frames += (uint64_t)frames;
-    pthread_mutex_unlock(&p->lock);
-}
-
-/* Send as much as the socket takes, the newest picture last; 0 when the viewer is
- * gone. */
-static inline int pump_serve(pump *p, viewer *v, int repeat, int64_t *due_ns) {
-    for (;;) {
-        int64_t now_ns = pump_now_ns();
-        struct iovec pieces[3];
-        int count, is_new = 0;
-        uint64_t shown = v->shown;
-        if (v->head != NULL) {
-            pieces[0].iov_base = v->head + v->offset;
-            pieces[0].iov_len = v->head_bytes - v->offset;
-            count = 1;
-        } else {
-            if (v->part == NULL) {
-                int must_end;
-                v->part = pump_choose(p, v, now_ns, repeat, &must_end, due_ns);
-                if (must_end) {
-                    pump_close_viewer(p, v);
-                    return 0;
-                }
-                if (v->part == NULL) {
-                    pump_wait_writable(p, v, 0);
-                    return 1;
-                }
-                is_new = 1;
-                repeat = 0;
-            }
-            count = pump_pieces(v->part, v->offset, pieces);
-        }
-        ssize_t sent = pump_send(v, pieces, count);
-        if (sent < 0) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK) {
-                pump_close_viewer(p, v);
-                return 0;
-            }
-            if (is_new) {
-                /* Nothing of it is on its way, so a newer one may go instead. */
-                pthread_mutex_lock(&p->lock);
-                pump_unref(p, v->part);
-                pthread_mutex_unlock(&p->lock);
-                v->part = NULL;
-                v->shown = shown;
-            }
-            pump_wait_writable(p, v, 1);
-            return 1;
-        }
-        v->progress_ns = now_ns;
-        v->offset += (size_t)sent;
-        if (is_new)
-            v->begun_ns = now_ns;
-        pump_count(p, sent, is_new);
-        if (v->head != NULL && v->offset == v->head_bytes) {
-            free(v->head);
-            v->head = NULL;
-            v->offset = 0;
-        } else if (v->head == NULL && v->offset == pump_part_bytes(v->part)) {
-            pthread_mutex_lock(&p->lock);
-            pump_unref(p, v->part);
-            pthread_mutex_unlock(&p->lock);
-            v->part = NULL;
-            v->offset = 0;
-        }
-    }
-}
-
-static inline void pump_welcome(pump *p) {
-    pthread_mutex_lock(&p->lock);
-    viewer *list = p->arrivals;
-    p->arrivals = NULL;
-    pthread_mutex_unlock(&p->lock);
-    while (list != NULL) {
-        viewer *v = list;
-        list = v->next;
-        v->next = p->viewers;
-        p->viewers = v;
-        if (pump_watch(p, v, EPOLL_CTL_ADD) < 0)
-            pump_close_viewer(p, v);
-    }
-}
-
-/* What viewers say is not listened to; 0 when this one has left. */
-static inline int pump_discard(pump *p, viewer *v) {
-    uint8_t junk[4096];
-    ssize_t got = recv(v->fd, junk, sizeof junk, MSG_DONTWAIT);
-    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
-        return 1;
-    pump_close_viewer(p, v);
-    return 0;
-}
-
-static inline void pump_serve_idle(pump *p, int64_t *due_ns) {
-    for (viewer *v = p->viewers, *next; v != NULL; v = next) {
-        next = v->next;
-        if (!v->is_waiting)
-            pump_serve(p, v, 0, due_ns);
-    }
-}
-
-/* Still scenes are repeated, since Mainsail reconnects after 10 s without a frame. */
-static inline void pump_tick(pump *p, int64_t now_ns, int64_t *due_ns) {
-    for (viewer *v = p->viewers, *next; v != NULL; v = next) {
-        next = v->next;
-        if (v->is_waiting) {
-            if (now_ns - v->progress_ns > p->stall_ns) {
-                pthread_mutex_lock(&p->lock);
-                p->stats.stalled++;
-                pthread_mutex_unlock(&p->lock);
-                pump_close_viewer(p, v);
-            }
-        } else if (now_ns - v->progress_ns > p->repeat_ns - p->tick_ns) {
-            pump_serve(p, v, 1, due_ns);
-        }
-    }
-}
-
-static inline int pump_timeout_ms(int64_t now_ns, int64_t due_ns) {
-    return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
-}
-
-/* Runs until pump_stop; then every viewer is closed. */
-static inline void pump_run(pump *p) {
-    struct epoll_event events[PUMP_EVENTS];
-    int64_t tick_ns = pump_now_ns() + p->tick_ns;
-    int64_t due_ns = tick_ns;
-    for (;;) {
-        int timeout_ms = -1;
-        if (p->viewers != NULL)
-            timeout_ms = pump_timeout_ms(pump_now_ns(), due_ns);
-        int count = epoll_wait(p->epoll, events, PUMP_EVENTS, timeout_ms);
-        int is_poked = 0;
-        for (int i = 0; i < count; i++) {
-            viewer *v = events[i].data.ptr;
-            if (v == NULL) {
-                is_poked = 1;
-                continue;
-            }
-            if (events[i].events & ~EPOLLOUT && !pump_discard(p, v))
-                continue;
-            if (events[i].events & EPOLLOUT)
-                pump_serve(p, v, 0, &due_ns);
-        }
-        if (is_poked) {
-            uint64_t pokes;
-            if (read(p->wake, &pokes, sizeof pokes) < 0) {
-            }
-        }
-        pthread_mutex_lock(&p->lock);
-        int is_stopping = p->stopping;
-        pthread_mutex_unlock(&p->lock);
-        pump_welcome(p);
-        if (is_stopping)
-            break;
-        int64_t now_ns = pump_now_ns();
-        if (now_ns >= tick_ns) {
-            tick_ns = now_ns + p->tick_ns;
-            pump_tick(p, now_ns, &due_ns);
-        }
-        int64_t was_due_ns = due_ns;
-        due_ns = tick_ns;
-        if (is_poked || now_ns >= was_due_ns)
-            pump_serve_idle(p, &due_ns);
-        else if (was_due_ns < due_ns)
-            due_ns = was_due_ns;
-    }
-    while (p->viewers != NULL)
-        pump_close_viewer(p, p->viewers);
 }
 
 /* After the thread has ended; what is returned are all pictures that were kept. */

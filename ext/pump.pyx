@@ -10,7 +10,14 @@ buffer protocol) and given back by the next call that holds the lock.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
+from cpython.pycapsule cimport (
+    PyCapsule_GetContext,
+    PyCapsule_GetPointer,
+    PyCapsule_New,
+    PyCapsule_SetContext,
+)
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -25,12 +32,35 @@ from moonraker_prusacam.web.stream import (
     STALL_TIMEOUT_S,
     TICK_S,
     PumpStats,
+    ViewerStats,
     prepare,
 )
 
 
-cdef extern from "pump.h" nogil:
-    int PUMP_MAX_CHANNELS
+cdef extern from "frame_sink.h" nogil:
+    const char *FRAME_CAPSULE
+    const char *FRAME_SINK_CAPSULE
+    int64_t FRAME_NEVER_EXPIRES
+
+    ctypedef struct frame_t:
+        uint64_t seq
+
+    ctypedef struct frame_sink_t:
+        void (*show)(void *context, frame_t *frame, int64_t expires_ns)
+        void *context
+
+cdef extern from "pump_thread.h" nogil:
+    enum: PUMP_MAX_CHANNELS
+    enum: PUMP_DELAYS
+
+    ctypedef struct viewer_stats:
+        int channel
+        char *label
+        int64_t opened_ns
+        uint64_t frames
+        uint64_t skipped
+        uint64_t bytes
+        double fps
 
     ctypedef struct payload:
         const uint8_t *header
@@ -51,11 +81,20 @@ cdef extern from "pump.h" nogil:
     ctypedef struct pump:
         int channel_count
 
+    ctypedef struct pump_channel:
+        pump *p
+        int number
+
     int pump_open(pump *p, int64_t stall_ns, int64_t repeat_ns, int64_t tick_ns)
     void pump_show(pump *p, int number, payload *picture)
     void pump_end(pump *p, int number)
     int pump_add(pump *p, int fd, int number, uint8_t *head, size_t head_bytes,
-                 int64_t interval_ns)
+                 int64_t interval_ns, const char *label)
+    void pump_show_frame(pump *p, int number, frame_t *frame, int64_t expires_ns)
+    void pump_show_in_channel(void *context, frame_t *frame, int64_t expires_ns)
+    int pump_read_viewers(pump *p, viewer_stats *told, int most)
+    int pump_read_delays(pump *p, int number, uint32_t *delays_us)
+    int64_t pump_now_ns()
     pump_stats pump_read_stats(pump *p)
     long pump_watching(pump *p, int number)
     payload *pump_take_released(pump *p)
@@ -86,11 +125,37 @@ cdef class Channel:
 
     cdef StreamPump _pump
     cdef int _number
+    cdef pump_channel _place
+    cdef frame_sink_t _sink
+
+    def show_frame(self, frame, int64_t expires_ns):
+        """Make a frame the newest picture; see the Python twin."""
+        self._pump._check_open()
+        capsule = frame.capsule()
+        pump_show_frame(
+            self._pump._native,
+            self._number,
+            <frame_t *>PyCapsule_GetPointer(capsule, FRAME_CAPSULE),
+            expires_ns,
+        )
+        self._pump._collect()
+
+    @property
+    def sink(self):
+        """A capsule by which other extension modules show frames (frame_sink.h)."""
+        self._place.p = self._pump._native
+        self._place.number = self._number
+        self._sink.show = pump_show_in_channel
+        self._sink.context = &self._place
+        capsule = PyCapsule_New(&self._sink, FRAME_SINK_CAPSULE, _release_sink)
+        PyCapsule_SetContext(capsule, <void *>self)
+        Py_INCREF(self)
+        return capsule
 
     def show(self, header, data, expires_ns=None):
         """Make a picture the newest one; see the Python twin."""
         self._pump._check_open()
-        cdef int64_t until = INT64_MAX if expires_ns is None else expires_ns
+        cdef int64_t until = FRAME_NEVER_EXPIRES if expires_ns is None else expires_ns
         cdef Loan *loan = <Loan *>calloc(1, sizeof(Loan))
         if loan == NULL:
             raise MemoryError
@@ -124,6 +189,21 @@ cdef class Channel:
     def viewers(self):
         """How many streams are open."""
         return pump_watching(self._pump._native, self._number)
+
+    @property
+    def delays_ms(self):
+        """How long the newest frames took from their arrival to a viewer's socket."""
+        cdef uint32_t delays_us[PUMP_DELAYS]
+        cdef int count = pump_read_delays(self._pump._native, self._number, delays_us)
+        return [delays_us[i] / 1e3 for i in range(count)]
+
+    def list_viewers(self):
+        """What each open stream has got so far."""
+        return self._pump._list_viewers(self._number)
+
+
+cdef void _release_sink(object capsule) noexcept:
+    Py_DECREF(<object>PyCapsule_GetContext(capsule))
 
 
 cdef class StreamPump:
@@ -178,11 +258,12 @@ cdef class StreamPump:
         self._native.channel_count += 1
         return made
 
-    def add(self, sock, Channel channel not None, head, *, fps=None):
+    def add(self, sock, Channel channel not None, head, *, fps=None, label=""):
         """Take a connected socket over and stream ``channel`` into it, after ``head``."""
         self._check_open()
         prepare(sock, self._lowat_bytes)
         cdef bytes text = bytes(head)
+        cdef bytes name = label.encode("ascii", "replace")
         cdef size_t size = len(text)
         cdef const char *start = text
         cdef uint8_t *copy = <uint8_t *>malloc(size or 1)
@@ -192,7 +273,9 @@ cdef class StreamPump:
         cdef int64_t interval_ns = 0 if fps is None else <int64_t>(1e9 / fps)
         self._start()
         cdef int fd = sock.detach()
-        if pump_add(self._native, fd, channel._number, copy, size, interval_ns) < 0:
+        if pump_add(
+            self._native, fd, channel._number, copy, size, interval_ns, name
+        ) < 0:
             free(copy)
             socket_module.close(fd)
             raise MemoryError
@@ -228,6 +311,28 @@ cdef class StreamPump:
     def _run(self):
         with nogil:
             pump_run(self._native)
+
+    cdef _list_viewers(self, int number):
+        cdef int most = pump_read_stats(self._native).viewers
+        cdef viewer_stats *told = <viewer_stats *>calloc(most + 1, sizeof(viewer_stats))
+        if told == NULL:
+            raise MemoryError
+        cdef int64_t now_ns = pump_now_ns()
+        try:
+            return [
+                ViewerStats(
+                    label=told[i].label.decode("ascii"),
+                    fps=told[i].fps,
+                    frames=told[i].frames,
+                    skipped=told[i].skipped,
+                    bytes=told[i].bytes,
+                    age_s=(now_ns - told[i].opened_ns) / 1e9,
+                )
+                for i in range(pump_read_viewers(self._native, told, most))
+                if told[i].channel == number
+            ]
+        finally:
+            free(told)
 
     cdef _start(self):
         # A thread of its own is worth it from the first viewer on.

@@ -42,8 +42,11 @@ enum {
     SCAN_EOI = 0xD9,
     SCAN_SOS = 0xDA,
     SCAN_DNL = 0xDC,
+    SCAN_APP0 = 0xE0,
     SCAN_APP1 = 0xE1,
-    SCAN_APP2 = 0xE2
+    SCAN_APP2 = 0xE2,
+    SCAN_APP15 = 0xEF,
+    SCAN_COM = 0xFE
 };
 
 enum { SCAN_LARGEST_FRAME_BYTES = 1 << 30 };

@@ -77,14 +77,20 @@ cdef extern from "frame_pool.h" nogil:
     frame_pool_stats_t frame_pool_stats(frame_pool_t*)
 
 cdef extern from "framer.h" nogil:
+    const char* FRAMER_CAPSULE
+    ctypedef struct framer_strip_t:
+        bint app
+        bint thumbnails
     ctypedef struct framer_t:
         scan_t scan
         frame_pool_t* pool
         frame_t* slot
     bint framer_init(
         framer_t*, size_t max_frame_bytes, size_t max_slots,
-        const uint8_t* dht, size_t dht_bytes, bint strip_app,
+        const uint8_t* dht, size_t dht_bytes, framer_strip_t strip,
     )
+    void framer_tell(framer_t*)
+    scan_t framer_told(framer_t*)
     void framer_close(framer_t*)
     size_t framer_pending(framer_t*)
     uint8_t* framer_room(framer_t*, ptrdiff_t hint, size_t* room_bytes)
@@ -315,8 +321,8 @@ cdef class Scanner:
 
     ``insert_dht`` puts the standard tables into frames that came without; such a
     frame may be 420 bytes larger than ``max_frame_bytes``. ``strip_app`` takes out the
-    APP1 and APP2 segments before the first scan (EXIF, MPF): some viewers trip over
-    the thumbnails in them.
+    APP1 and APP2 segments before the first scan (EXIF, MPF), ``strip_thumbnails`` any
+    metadata in which FF D8 or FF D9 stands: viewers that search for those trip over it.
 
     Frames lie in slots of one pool. All slots together take at most as much memory as
     ``max_slots`` of the largest size, ``pool.limit_bytes``; there may be more of them
@@ -329,6 +335,7 @@ cdef class Scanner:
     cdef object view
     cdef bytes dht  # framer.h points into it
     cdef object clock
+    cdef bint is_lent  # a native thread works on the framer
     cdef cython.pythread_type_lock lock  # large reads are walked without the GIL
 
     def __cinit__(
@@ -338,9 +345,11 @@ cdef class Scanner:
         max_slots: int = 16,
         insert_dht: bool = False,
         strip_app: bool = False,
+        strip_thumbnails: bool = False,
         clock=time.monotonic_ns,
     ) -> None:
         cdef const uint8_t* dht = NULL
+        cdef framer_strip_t strip
         if not 1 <= max_frame_bytes <= SCAN_LARGEST_FRAME_BYTES:
             raise ValueError(f"max_frame_bytes must be 1..{SCAN_LARGEST_FRAME_BYTES}")
         if not 2 <= max_slots <= MOST_SLOTS:
@@ -350,10 +359,13 @@ cdef class Scanner:
         self.dht = STANDARD_DHT
         if insert_dht:
             dht = <const uint8_t*><const char*>self.dht
+        strip.app = strip_app
+        strip.thumbnails = strip_thumbnails
         if not framer_init(
-            &self.framer, max_frame_bytes, max_slots, dht, len(self.dht), strip_app
+            &self.framer, max_frame_bytes, max_slots, dht, len(self.dht), strip
         ):
             raise MemoryError
+        framer_tell(&self.framer)
 
     def __dealloc__(self) -> None:
         framer_close(&self.framer)
@@ -370,6 +382,7 @@ cdef class Scanner:
                 now_ns = self.now_ns()
                 begin = <const uint8_t*>view.buf
                 with self.lock:
+                    self.check_free()
                     self.revoke()
                     if view.len < NOGIL_BYTES:
                         frames = framer_feed(&self.framer, begin, view.len, now_ns)
@@ -388,6 +401,7 @@ cdef class Scanner:
         """
         cdef _Room room = _Room.__new__(_Room)
         with self.lock:
+            self.check_free()
             self.revoke()
             room.begin = framer_room(&self.framer, hint, &room.size)
             room.slot = frame_retain(self.framer.slot)
@@ -403,6 +417,7 @@ cdef class Scanner:
         cdef int64_t now_ns = self.now_ns() if n else 0
         cdef frame_t* frames = NULL
         with self.lock:
+            self.check_free()
             if self.room is None:
                 raise ValueError("advance() without get_buffer()")
             if n < 0 or <size_t>n > self.room.size:
@@ -418,6 +433,7 @@ cdef class Scanner:
     def reset(self) -> None:
         """Forget the open image, as on a new connection; counters and seq go on."""
         with self.lock:
+            self.check_free()
             self.revoke()
             framer_reset(&self.framer)
 
@@ -425,14 +441,35 @@ cdef class Scanner:
     def pending_bytes(self) -> int:
         """Bytes held: the open image, or what may be the beginning of one."""
         with self.lock:
+            self.check_free()
             return framer_pending(&self.framer)
+
+    def lend(self) -> object:
+        """The framer for a native thread of another extension module, in a capsule.
+
+        Until ``give_back`` all that others may do is to ask for ``stats`` and ``pool``.
+        The scanner must outlive the loan.
+        """
+        with self.lock:
+            self.check_free()
+            self.revoke()
+            capsule = PyCapsule_New(&self.framer, FRAMER_CAPSULE, NULL)
+            self.is_lent = True
+            return capsule
+
+    def give_back(self) -> None:
+        """End the loan: no thread works on the framer any more."""
+        with self.lock:
+            self.is_lent = False
 
     @property
     def stats(self) -> ScannerStats:
         """The counters as they are now."""
         cdef scan_t scan
         with self.lock:
-            scan = self.framer.scan
+            if not self.is_lent:
+                framer_tell(&self.framer)
+            scan = framer_told(&self.framer)
         return ScannerStats(
             bytes_in=scan.bytes_in,
             frames=scan.frames,
@@ -461,6 +498,11 @@ cdef class Scanner:
 
     cdef int64_t now_ns(self) except? -1:
         return framer_now_ns() if self.clock is None else self.clock()
+
+    cdef int check_free(self) except -1:
+        if self.is_lent:
+            raise BufferError("a native thread works on this scanner")
+        return 0
 
     cdef int revoke(self) except -1:
         """Take back what get_buffer() gave, so that no frame is written into."""

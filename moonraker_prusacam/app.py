@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from .camera import Camera
-from .camera.scanner import IMPLEMENTATION
+from .camera.intake import IMPLEMENTATION as INTAKE
+from .camera.scanner import IMPLEMENTATION as SCANNER
 from .camera.sources import open_source
 from .config import NGINX_PATHS
 from .connect.api import ConnectApi
@@ -32,9 +33,11 @@ from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
 from .methods import Methods
+from .status import camera_status, hot_path
 from .timelapse import JobState, Timelapse, summary
 from .version import __version__
 from .web import StreamPump, WebServer
+from .web.pump import IMPLEMENTATION as PUMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,12 +127,12 @@ class Engine:
         own(self.control.stop)
         await self.control.start()
         log.info(
-            "prusacam %s: %d camera(s) on http://%s:%d/, %s scanner",
+            "prusacam %s: %d camera(s) on http://%s:%d/, hot path: %s",
             __version__,
             len(self.cameras),
             self.config.engine.host,
             self.web.port,
-            "compiled" if IMPLEMENTATION == "c" else "pure-Python",
+            hot_path(),
         )
 
     def camera(self, name: str | None) -> Camera:
@@ -160,8 +163,11 @@ class Engine:
             "version": __version__,
             "pid": os.getpid(),
             "uptime_s": round(time.monotonic() - self._started, 1),
-            "scanner": IMPLEMENTATION,
+            "scanner": SCANNER,
+            "intake": INTAKE,
+            "pump": PUMP,
             "viewers": pump.viewers,
+            "max_viewers": self.config.engine.max_viewers,
             "viewers_stalled": pump.stalled,
             "stream_bytes": pump.bytes,
             "cameras": self.describe_cameras(),
@@ -190,29 +196,10 @@ class Engine:
         return [self._describe(camera) for camera in self.cameras.values()]
 
     def _describe(self, camera: Camera) -> dict[str, Any]:
-        status, newest, stats = camera.status, camera.newest, camera.scanner_stats
-        config = camera.config
         return {
-            "name": camera.name,
-            "state": str(status.state),
-            "reason": status.reason,
-            "since": status.since,
-            "last_frame": status.last_frame,
-            "age_ms": None if newest is None else round(newest.age_s() * 1e3, 1),
-            "fps": round(camera.fps, 2),
-            "width": None if newest is None else newest.width,
-            "height": None if newest is None else newest.height,
-            "frames": stats.frames,
-            "truncated": stats.truncated,
-            "oversize": stats.oversize,
-            "connects": camera.connects,
-            "viewers": self.web.viewers(camera),
+            **camera_status(camera, self.web.feed(camera)),
             "stream_url": self._address(camera, "stream.mjpg"),
             "snapshot_url": self._address(camera, "snapshot.jpg"),
-            "target_fps": config.target_fps,
-            "rotation": config.rotation,
-            "flip_horizontal": config.flip_horizontal,
-            "flip_vertical": config.flip_vertical,
         }
 
     def _address(self, camera: Camera, page: str) -> str:

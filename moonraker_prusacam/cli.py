@@ -25,7 +25,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import config as configuration
-from .camera.scanner import IMPLEMENTATION
+from .status import hot_path
 from .control import connect
 from .errors import (
     ConfigErrors,
@@ -45,7 +45,6 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_NO_ENGINE = 3
 
-SCANNER = "compiled scanner" if IMPLEMENTATION == "c" else "pure-Python scanner"
 config_option = click.option(
     "-c",
     "--config",
@@ -64,7 +63,7 @@ socket_option = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message=f"prusacam %(version)s ({SCANNER})")
+@click.version_option(__version__, message=f"prusacam %(version)s (hot path: {hot_path()})")
 def main() -> None:
     """Camera engine for Klipper printers.
 

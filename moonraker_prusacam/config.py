@@ -135,6 +135,18 @@ class CameraConfig:
         "Larger frames are dropped and counted",
         default=8 << 20,
     )
+    insert_dht: bool = option(
+        boolean,
+        "Add the standard Huffman tables to frames without any, as some USB cameras "
+        "send them",
+        default=True,
+    )
+    strip_app: bool = option(
+        boolean,
+        "Leave APP1 and APP2 (EXIF, colour profile) out of frames; pictures inside "
+        "metadata are always left out, since some viewers trip over them",
+        default=False,
+    )
     target_fps: int = option(
         integer(1, 120), "What viewers that poll snapshots are told", default=15
     )

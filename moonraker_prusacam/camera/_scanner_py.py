@@ -29,6 +29,7 @@ _SOI, _EOI, _SOS, _DHT, _DNL = 0xD8, 0xD9, 0xDA, 0xC4, 0xDC
 _SOF: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 _APP: Final = frozenset({0xE1, 0xE2})
+_METADATA: Final = frozenset({*range(0xE0, 0xF0), 0xFE})
 _LEAST_LENGTH: Final = dict.fromkeys(_SOF, 8) | {_DNL: 4}
 
 _START: Final = b"\xff\xd8\xff"
@@ -60,8 +61,9 @@ class Scanner:
 
     ``insert_dht`` puts the standard tables into frames that came without; such a
     frame may be 420 bytes larger than ``max_frame_bytes``. ``strip_app`` takes out the
-    APP1 and APP2 segments before the first scan (EXIF, MPF): some viewers trip over
-    the thumbnails in them. ``max_slots`` is for the compiled twin. At most
+    APP1 and APP2 segments before the first scan (EXIF, MPF), ``strip_thumbnails`` any
+    metadata in which FF D8 or FF D9 stands: viewers that search for those trip over it.
+    ``max_slots`` is for the compiled twin. At most
     ``max_frame_bytes`` and one piece of a read are held.
     """
 
@@ -72,6 +74,7 @@ class Scanner:
         max_slots: int = 16,
         insert_dht: bool = False,
         strip_app: bool = False,
+        strip_thumbnails: bool = False,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         if not 1 <= max_frame_bytes <= LARGEST_FRAME_BYTES:
@@ -81,6 +84,7 @@ class Scanner:
         self._max_frame_bytes = max_frame_bytes
         self._insert_dht = insert_dht
         self._strip_app = strip_app
+        self._strip_thumbnails = strip_thumbnails
         self._clock = clock
         self._bytes_in = self._frames = self._frame_bytes = 0
         self._junk_bytes = self._dropped_bytes = 0
@@ -355,14 +359,35 @@ class Scanner:
     def _edited(self, image: memoryview) -> Buffer:
         """The image with tables put in and segments taken out, as configured."""
         insert = self._insert_dht and not self._has_dht
-        if not (insert or self._strip_app):
+        if not (insert or self._strip_app or self._strip_thumbnails):
             return image
-        head = bytes(image[: self._sos_offset])
-        if self._strip_app:
-            head = _without_app(head)
+        head = self._stripped(bytes(image[: self._sos_offset]))
         return b"".join(
             (head, STANDARD_DHT if insert else b"", image[self._sos_offset :])
         )
+
+    def _stripped(self, head: bytes) -> bytes:
+        """What stands before the first scan, without what is to be left out."""
+        kept = [head[:2]]
+        position = 2
+        while position < len(head):
+            code = head[position + 1]
+            end = position + 1
+            if code in _STANDALONE:
+                end = position + 2
+            elif code != 0xFF:
+                (length,) = struct.unpack_from(">H", head, position + 2)
+                end = position + 2 + length
+            if not self._is_left_out(code, head[position + 2 : end]):
+                kept.append(head[position:end])
+            position = end
+        return b"".join(kept)
+
+    def _is_left_out(self, code: int, segment: bytes) -> bool:
+        if self._strip_app and code in _APP:
+            return True
+        has_image = code in _METADATA and (b"\xff\xd8" in segment or b"\xff\xd9" in segment)
+        return self._strip_thumbnails and has_image
 
     def _drop_malformed(self, resume: int) -> None:
         self._malformed += 1
@@ -388,21 +413,3 @@ class Scanner:
             self._position -= start
             self._carried = max(0, self._carried - start)
             self._start = 0
-
-
-def _without_app(head: bytes) -> bytes:
-    """What stands before the first scan, without its APP1 and APP2 segments."""
-    kept = [head[:2]]
-    position = 2
-    while position < len(head):
-        code = head[position + 1]
-        end = position + 1
-        if code in _STANDALONE:
-            end = position + 2
-        elif code != 0xFF:
-            (length,) = struct.unpack_from(">H", head, position + 2)
-            end = position + 2 + length
-        if code not in _APP:
-            kept.append(head[position:end])
-        position = end
-    return b"".join(kept)

@@ -6,6 +6,9 @@
 
 ``latest`` is one reference that is swapped; nobody waits for anybody. The source is
 tried again for ever, and a frame that is too old is never handed out as live.
+
+This process need not hear of a frame for viewers to see it (see ``Receiver``), so here
+the newest one is looked up when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import enum
 import logging
 import random
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -24,14 +26,15 @@ from moonraker_prusacam.errors import FrameUnavailable, SourceError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
+from .receiver import Receiver
 from .scanner import Scanner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from moonraker_prusacam.config import CameraConfig
 
-    from .scanner import Frame, ScannerStats
+    from .scanner import Frame, PoolStats, ScannerStats
     from .sources import Source
 
 log = logging.getLogger(__name__)
@@ -39,7 +42,6 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
 FPS_WINDOW_S = 5.0
-MAX_RECENT = 512
 
 
 class CameraState(enum.StrEnum):
@@ -68,12 +70,16 @@ class Camera:
         self.config = config
         self.name = config.name
         self._source = source
-        self._scanner = Scanner(config.max_frame_bytes)
-        self._latest: Frame | None = None
+        self._scanner = Scanner(
+            config.max_frame_bytes,
+            insert_dht=config.insert_dht,
+            strip_app=config.strip_app,
+            strip_thumbnails=True,
+        )
+        self._receiver = Receiver(self._scanner, self._arrived)
         self._next: asyncio.Future[None] | None = None
         self._delay_s = FIRST_DELAY_S
         self._connects = 0
-        self._recent_ns: deque[int] = deque(maxlen=MAX_RECENT)
         self._pending_reason: str | None = None
         self._status = CameraStatus(
             CameraState.CONNECTING, "waiting for the first frame", time.time()
@@ -81,7 +87,7 @@ class Camera:
         self._state_log = StateLog(log, f"Camera {self.name}")
         self._stale_timer: asyncio.TimerHandle | None = None
         self._tasks = TaskOwner(f"camera:{self.name}")
-        self.on_frame: list[Callable[[Frame], None]] = []
+        self._subscribers: list[Callable[[Frame], None]] = []
         self.on_state: list[Callable[[Camera], None]] = []
         # Also for another reason of the same state.
         self.on_status: list[Callable[[Camera], None]] = []
@@ -93,6 +99,7 @@ class Camera:
     async def aclose(self) -> None:
         """Let go of the source. Idempotent."""
         await self._tasks.aclose()
+        self._receiver.unfollow()
         if self._stale_timer is not None:
             self._stale_timer.cancel()
         if self._next is not None:
@@ -105,7 +112,7 @@ class Camera:
     @property
     def status(self) -> CameraStatus:
         """The state that viewers are told."""
-        newest = self._latest
+        newest = self.newest
         status = self._status
         if newest is None:
             return status
@@ -119,6 +126,16 @@ class Camera:
         return self._scanner.stats
 
     @property
+    def pool_stats(self) -> PoolStats:
+        """The memory that the frames take."""
+        return self._scanner.pool
+
+    @property
+    def overrun(self) -> int:
+        """Frames that subscribers wanted and did not take in time."""
+        return self._receiver.overrun
+
+    @property
     def connects(self) -> int:
         """How often the source was opened."""
         return self._connects
@@ -127,29 +144,38 @@ class Camera:
     def fps(self) -> float:
         """Frames a second over the last FPS_WINDOW_S seconds."""
         since = time.monotonic_ns() - int(FPS_WINDOW_S * 1e9)
-        recent = [stamp for stamp in self._recent_ns if stamp > since]
+        recent = [last for _, last in self._receiver.recent_ns if last > since]
         # Frames that came with one read have one time.
         if len(recent) < 2 or recent[-1] == recent[0]:
             return 0.0
         return (len(recent) - 1) / ((recent[-1] - recent[0]) / 1e9)
 
     @property
+    def receive_ms(self) -> list[float]:
+        """How long the newest frames took from their first to their last byte."""
+        return [(last - first) / 1e6 for first, last in self._receiver.recent_ns]
+
+    @property
     def newest(self) -> Frame | None:
         """The newest frame, whatever its age."""
-        return self._latest
+        return self._receiver.newest
 
     def fresh(self) -> Frame | None:
         """The newest frame if it may still be served as live."""
-        frame = self._latest
+        frame = self.newest
         if frame is None or frame.age_s() > self.config.stale_after_s:
             return None
         return frame
 
-    def latest(self) -> Frame:
-        """Like ``fresh``; raises FrameUnavailable with the reason."""
+    def latest(self, max_age_s: float | None = None) -> Frame:
+        """Like ``fresh``, and at most so old; raises FrameUnavailable with the reason."""
         frame = self.fresh()
         if frame is None:
             raise FrameUnavailable(f"camera '{self.name}': {self.status.reason}")
+        if max_age_s is not None and frame.age_s() > max_age_s:
+            raise FrameUnavailable(
+                f"camera '{self.name}': the newest frame is {frame.age_s():.1f} s old"
+            )
         return frame
 
     async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
@@ -159,9 +185,10 @@ class Camera:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                while (frame := self._latest) is None or frame.first_ns < than_ns:
+                while (frame := self.newest) is None or frame.first_ns < than_ns:
                     if self._next is None:
                         self._next = asyncio.get_running_loop().create_future()
+                        self._receiver.want_next()
                     await asyncio.shield(self._next)
         except TimeoutError:
             raise FrameUnavailable(
@@ -170,39 +197,49 @@ class Camera:
             ) from None
         return frame
 
+    def subscribe(self, callback: Callable[[Frame], None]) -> None:
+        """Call ``callback`` with every frame from now on."""
+        self._subscribers.append(callback)
+        self._receiver.want_all(True)
+
+    def unsubscribe(self, callback: Callable[[Frame], None]) -> None:
+        """Call it no more. Idempotent."""
+        if callback in self._subscribers:
+            self._subscribers.remove(callback)
+        self._receiver.want_all(bool(self._subscribers))
+
+    def show_in(self, sinks: Sequence[object]) -> bool:
+        """Show live frames to native ``sinks``; False: subscribe, in their place."""
+        return self._receiver.follow(sinks, self.config.stale_after_s)
+
     async def _run(self) -> None:
         while True:
             self._connects += 1
             try:
-                await self._source.run(self._receive)
+                await self._source.run(self._receiver)
             except SourceError as error:
                 self._lost(str(error))
             except Exception as error:  # a bug in a source must not end the camera
                 log.exception("Camera %s: the source failed", self.name)
                 self._lost(f"internal error ({type(error).__name__}); see the log")
-            self._scanner.reset()
+            self._receiver.reset()
             # Jitter keeps many cameras from knocking at one host in step.
             jittered_s = self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311
             await asyncio.sleep(min(jittered_s, LAST_DELAY_S))
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
-    def _receive(self, data: bytes | memoryview) -> None:
-        for frame in self._scanner.feed(data):
-            self._publish(frame)
-
-    def _publish(self, frame: Frame) -> None:
-        self._latest = frame
+    def _arrived(self, frames: list[Frame]) -> None:
         self._delay_s = FIRST_DELAY_S
         self._pending_reason = None
-        self._recent_ns.append(frame.last_ns)
         if self._next is not None:
             self._next.set_result(None)
             self._next = None
         if self._status.state is not CameraState.LIVE:
             self._become(CameraStatus(CameraState.LIVE, "frames arrive", time.time()))
             self._watch(self.config.stale_after_s)
-        for callback in self.on_frame:
-            callback(frame)
+        for frame in frames:
+            for callback in tuple(self._subscribers):
+                callback(frame)
 
     def _lost(self, reason: str) -> None:
         # While the last frame is young, viewers need not know of a short gap.
@@ -218,7 +255,7 @@ class Camera:
         self._stale_timer = loop.call_later(delay_s, self._check_stale)
 
     def _check_stale(self) -> None:
-        frame = self._latest
+        frame = self.newest
         if frame is None or self._status.state is not CameraState.LIVE:
             return
         left_s = self.config.stale_after_s - frame.age_s()
@@ -247,6 +284,8 @@ class Camera:
                 self._tell(self.on_status)
             return
         self._status = status
+        if status.state is not CameraState.LIVE:
+            self._receiver.want_next()
         level = logging.INFO if status.state is CameraState.LIVE else logging.WARNING
         self._state_log.report(f"{status.state}: {status.reason}", level)
         self._tell(self.on_state)

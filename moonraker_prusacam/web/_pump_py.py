@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -27,22 +28,28 @@ from .stream import (
     STALL_TIMEOUT_S,
     TICK_S,
     PumpStats,
+    ViewerStats,
     prepare,
 )
 
 if TYPE_CHECKING:
     import socket
 
+    from moonraker_prusacam.camera import Frame
+
 BytesLike: TypeAlias = bytes | bytearray | memoryview
 
 DISCARD_BYTES = 4096
 MAX_CHANNELS = 64
+DELAYS = 256
+RATE_WINDOW_S = 1.0
 
 
 @attrs.frozen(eq=False)
 class _Picture:
     part: tuple[memoryview, memoryview, memoryview]
     expires_ns: int | None
+    frame: Frame | None = None
 
     @property
     def is_expired(self) -> bool:
@@ -55,21 +62,42 @@ class Channel:
     def __init__(self, pump: StreamPump) -> None:
         self._pump = pump
         self._newest: _Picture | None = None
+        self._seq = 0  # of the newest frame that was shown
+        self._serial = 0
         self._generation = 0
+        self._delays_ms: deque[float] = deque(maxlen=DELAYS)
+
+    def show_frame(self, frame: Frame, expires_ns: int) -> None:
+        """Make a frame the newest picture, unless a newer one was shown already.
+
+        From ``expires_ns`` (monotonic) on no viewer begins to be sent it: an old frame
+        must not stand as a live one.
+        """
+        self._pump._check_open()  # noqa: SLF001
+        is_frame = self._newest is not None and self._newest.frame is not None
+        if frame.seq < self._seq or (frame.seq == self._seq and is_frame):
+            return
+        self._seq = frame.seq
+        pieces = frame.part_header, frame.data, DELIMITER
+        part = memoryview(pieces[0]), memoryview(pieces[1]), memoryview(pieces[2])
+        self._become(_Picture(part, expires_ns, frame))
+
+    @property
+    def sink(self) -> None:
+        """Nothing: only native code shows frames without Python."""
+        return
 
     def show(
         self, header: BytesLike, data: BytesLike, expires_ns: int | None = None
     ) -> None:
         """Make a picture the newest one.
 
-        ``header`` holds the part's headers with the empty line after them. From
-        ``expires_ns`` (monotonic) on no viewer begins to be sent the picture: an old
-        one must not stand as a live one.
+        ``header`` holds the part's headers with the empty line after them;
+        ``expires_ns`` is as for frames.
         """
         self._pump._check_open()  # noqa: SLF001
         part = memoryview(header), memoryview(data), memoryview(DELIMITER)
-        self._newest = _Picture(part, expires_ns)
-        self._pump._refresh(self)  # noqa: SLF001
+        self._become(_Picture(part, expires_ns))
 
     def end(self) -> None:
         """Close the streams of now, each after the part under way."""
@@ -81,6 +109,35 @@ class Channel:
     def viewers(self) -> int:
         """How many streams are open."""
         return self._pump._watching(self)  # noqa: SLF001
+
+    @property
+    def delays_ms(self) -> list[float]:
+        """How long the newest frames took from their arrival to a viewer's socket."""
+        return list(self._delays_ms)
+
+    def list_viewers(self) -> list[ViewerStats]:
+        """What each open stream has got so far."""
+        return self._pump._list_viewers(self)  # noqa: SLF001
+
+    @property
+    def serial(self) -> int:
+        """How many pictures were shown."""
+        return self._serial
+
+    def delivered(self, picture: _Picture) -> None:
+        """Note that a viewer's socket has taken the whole of ``picture``."""
+        if picture.frame is not None:
+            self._delays_ms.append(picture.frame.age_s() * 1e3)
+
+    def forget(self) -> None:
+        """Keep no frame in memory that nobody watches."""
+        if self._newest is not None and self._newest.frame is not None:
+            self._newest = None
+
+    def _become(self, picture: _Picture) -> None:
+        self._newest = picture
+        self._serial += 1
+        self._pump._refresh(self)  # noqa: SLF001
 
     @property
     def newest(self) -> _Picture | None:
@@ -98,15 +155,26 @@ class Viewer:
     """One open stream."""
 
     def __init__(
-        self, sock: socket.socket, channel: Channel, head: BytesLike, interval_s: float
+        self,
+        sock: socket.socket,
+        channel: Channel,
+        head: BytesLike,
+        interval_s: float,
+        label: str,
     ) -> None:
         self.sock = sock
         self.channel = channel
+        self.label = label
         self.is_waiting = False
         self.timer: asyncio.TimerHandle | None = None
         self.frames = 0
         self.bytes = 0
-        self.progress = time.monotonic()
+        self.skipped = 0
+        self.opened = self.progress = self._window = time.monotonic()
+        self._window_frames = 0
+        self._fps = 0.0
+        self._serial = 0
+        self._part: _Picture | None = None  # that is under way
         self._generation = channel.generation
         self._interval_s = interval_s
         self._begun = 0.0
@@ -145,11 +213,38 @@ class Viewer:
         # When this blocks, nothing of the picture is on its way, and a newer one may
         # go instead.
         sent = self.sock.sendmsg(picture.part)
-        self._shown = picture
+        self._part = self._shown = picture
         self._begun = time.monotonic()
-        self.frames += 1
+        self._count(self._begun)
         self._sent(list(picture.part), sent)
         return True
+
+    @property
+    def stats(self) -> ViewerStats:
+        """What the viewer got so far."""
+        now = time.monotonic()
+        fps, elapsed_s = self._fps, now - self._window
+        if elapsed_s > 2 * RATE_WINDOW_S:
+            fps = self._window_frames / elapsed_s
+        return ViewerStats(
+            label=self.label,
+            fps=fps,
+            frames=self.frames,
+            skipped=self.skipped,
+            bytes=self.bytes,
+            age_s=now - self.opened,
+        )
+
+    def _count(self, now: float) -> None:
+        serial, self._serial = self._serial, self.channel.serial
+        if serial:
+            self.skipped += max(0, self._serial - serial - 1)
+        self.frames += 1
+        elapsed_s = now - self._window
+        if elapsed_s >= RATE_WINDOW_S:
+            self._fps = self._window_frames / elapsed_s
+            self._window, self._window_frames = now, 0
+        self._window_frames += 1
 
     def _sent(self, pieces: list[memoryview], count: int) -> None:
         self.progress = time.monotonic()
@@ -159,6 +254,9 @@ class Viewer:
         if count:
             pieces[0] = pieces[0][count:]
         self._unsent = pieces
+        if not pieces and self._part is not None:
+            self.channel.delivered(self._part)
+            self._part = None
 
 
 class StreamPump:
@@ -199,14 +297,17 @@ class StreamPump:
         head: BytesLike,
         *,
         fps: float | None = None,
+        label: str = "",
     ) -> None:
         """Take a connected socket over and stream ``channel`` into it, after ``head``.
 
-        ``fps`` is how many pictures a second are sent at most.
+        ``fps`` is how many pictures a second are sent at most; ``label`` is for
+        ``list_viewers``.
         """
         self._check_open()
         prepare(sock, self._lowat_bytes)
-        viewer = Viewer(sock, channel, head, 0.0 if fps is None else 1 / fps)
+        interval_s = 0.0 if fps is None else 1 / fps
+        viewer = Viewer(sock, channel, head, interval_s, label)
         self._viewers.add(viewer)
         self._opened += 1
         asyncio.get_running_loop().add_reader(sock, self._discard, viewer)
@@ -247,6 +348,9 @@ class StreamPump:
 
     def _watching(self, channel: Channel) -> int:
         return sum(viewer.channel is channel for viewer in self._viewers)
+
+    def _list_viewers(self, channel: Channel) -> list[ViewerStats]:
+        return [viewer.stats for viewer in self._viewers if viewer.channel is channel]
 
     def _refresh(self, channel: Channel) -> None:
         for viewer in tuple(self._viewers):
@@ -324,3 +428,5 @@ class StreamPump:
         if viewer.timer is not None:
             viewer.timer.cancel()
         viewer.sock.close()
+        if not self._watching(viewer.channel):
+            viewer.channel.forget()

@@ -23,7 +23,7 @@ from .front import Front
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from .front import Snapshot
+    from .front import SnapshotFeed
 
 log = logging.getLogger(__name__)
 
@@ -90,16 +90,16 @@ class Connections(web.Server):
     def __init__(
         self,
         answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        find_snapshot: Callable[[bytes], Snapshot | None],
+        find_snapshots: Callable[[bytes], SnapshotFeed | None],
     ) -> None:
         super().__init__(answer)
-        self._find_snapshot = find_snapshot
+        self._find_snapshots = find_snapshots
         # In the order of their arrival.
         self._fronts: dict[Front, None] = {}
 
     def __call__(self) -> Front:  # type: ignore[override]  # asyncio takes any protocol
         """Make the protocol of a connection that was accepted."""
-        front = Front(self._find_snapshot, lambda: Connection(self), self._forget)
+        front = Front(self._find_snapshots, lambda: Connection(self), self._forget)
         self._fronts[front] = None
         for oldest in tuple(self._fronts)[:-MAX_CONNECTIONS]:
             oldest.close()

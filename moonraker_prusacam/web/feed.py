@@ -4,9 +4,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a camera to the pump's channels.
 
-A live frame; or else, for those who asked for one, a placeholder; or else nothing. A
-frame takes with it the moment from which it is too old, so that no viewer is sent an
-old picture as a live one, whatever this process is busy with.
+A live frame; or else, for those who asked for one, a placeholder; or else nothing.
+Frames go from the camera's thread to the pump's without Python, where both are compiled,
+and take with them the moment from which they are too old: no viewer is sent an old
+picture as a live one, whatever this process is busy with.
 """
 
 from __future__ import annotations
@@ -16,16 +17,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.camera.frame import part_header
-
 from .connection import COMMON_HEADERS
 from .placeholder import PlaceholderCache
-from .thumbnail import without_thumbnails
 
 if TYPE_CHECKING:
     from moonraker_prusacam.camera import Camera, Frame
 
     from .pump import Channel, StreamPump
+    from .stream import ViewerStats
 
 
 @attrs.frozen
@@ -33,12 +32,8 @@ class ReadySnapshot:
     """The whole answer to a request for a snapshot, made once a frame."""
 
     frame: Frame
-    head: bytes
-
-    @property
-    def data(self) -> memoryview:
-        """The JPEG."""
-        return self.frame.data
+    pieces: tuple[bytes, memoryview]
+    size: int
 
 
 class CameraFeed:
@@ -54,13 +49,15 @@ class CameraFeed:
         self.placeholder = PlaceholderCache(camera, self._show_placeholder)
         self._snapshot: ReadySnapshot | None = None
         self._stale_after_ns = int(camera.config.stale_after_s * 1e9)
-        camera.on_frame.append(self._frame_arrived)
+        # The camera holds on to the sinks, and they to the pump, until it is closed.
+        if not camera.show_in([self.live.sink, self.marked.sink]):
+            camera.subscribe(self._frame_arrived)
         camera.on_status.append(self._status_changed)
 
     async def aclose(self) -> None:
         """Let go of the camera. Idempotent."""
-        if self._frame_arrived in self.camera.on_frame:
-            self.camera.on_frame.remove(self._frame_arrived)
+        self.camera.unsubscribe(self._frame_arrived)
+        if self._status_changed in self.camera.on_status:
             self.camera.on_status.remove(self._status_changed)
         await self.placeholder.aclose()
 
@@ -84,34 +81,39 @@ class CameraFeed:
             }
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             head = f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("ascii")
-            self._snapshot = ReadySnapshot(frame, head)
+            pieces = head, frame.data
+            self._snapshot = ReadySnapshot(frame, pieces, sum(map(len, pieces)))
         return self._snapshot
 
     def prime(self, channel: Channel) -> None:
         """Make ``channel`` show what is true now: without viewers nothing is shown."""
         frame = self.camera.fresh()
         if frame is not None:
-            self._show(frame, channel)
+            channel.show_frame(frame, frame.last_ns + self._stale_after_ns)
         elif channel is self.marked:
             self._show_placeholder()
 
-    def _frame_arrived(self, frame: Frame) -> None:
-        self._show(frame, *(one for one in (self.live, self.marked) if one.viewers > 0))
+    def list_viewers(self) -> list[ViewerStats]:
+        """What each open stream has got so far."""
+        return [*self.live.list_viewers(), *self.marked.list_viewers()]
 
-    def _show(self, frame: Frame, *channels: Channel) -> None:
-        if not channels:
-            return
-        whole, header = frame.data, frame.part_header
-        data = without_thumbnails(whole)
-        if data is not whole:
-            header = part_header(len(data), frame.wall_time)
-        for channel in channels:
-            channel.show(header, data, frame.last_ns + self._stale_after_ns)
+    @property
+    def delays_ms(self) -> list[float]:
+        """How long frames took from their arrival to a viewer's socket."""
+        return [*self.live.delays_ms, *self.marked.delays_ms]
+
+    def _frame_arrived(self, frame: Frame) -> None:
+        for channel in (self.live, self.marked):
+            if channel.viewers > 0:
+                channel.show_frame(frame, frame.last_ns + self._stale_after_ns)
 
     def _status_changed(self, camera: Camera) -> None:
         if camera.fresh() is None:
             self.live.end()
             self._show_placeholder()
+        elif self.marked.viewers > 0:
+            # The placeholder may have been shown after the frame that replaces it.
+            self.prime(self.marked)
 
     def _show_placeholder(self) -> None:
         """Show the placeholder, now or when it is drawn."""

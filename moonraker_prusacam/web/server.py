@@ -13,6 +13,7 @@ query parameters are ignored: browsers add theirs against caches.
 from __future__ import annotations
 
 import math
+import time
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -34,13 +35,15 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.camera import Camera
 
-    from .front import Snapshot
+    from .front import SnapshotFeed
     from .pump import StreamPump
 
 RETRY_AFTER_S = 2
 SHUTDOWN_TIMEOUT_S = 1.0
 MIN_FPS = 0.1
 MAX_FPS = 120.0
+MAX_AGE_S = 3600.0
+NEWER_TIMEOUT_S = 5.0
 METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
 PAGE = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
 STREAM_HEAD = (
@@ -102,7 +105,7 @@ class WebServer:
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
         self._runner = web.ServerRunner(
-            Connections(self._answer, self._find_snapshot),
+            Connections(self._answer, self._find_snapshots),
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await self._runner.setup()
@@ -125,19 +128,19 @@ class WebServer:
             await feed.aclose()
         await self._pump.aclose()
 
-    def viewers(self, camera: Camera) -> int:
-        """How many streams of ``camera`` are open."""
-        return self._feeds[camera.name].viewers
+    def feed(self, camera: Camera) -> CameraFeed:
+        """What viewers of ``camera`` are shown."""
+        return self._feeds[camera.name]
 
-    def _find_snapshot(self, target: bytes) -> Snapshot | None:
-        """The answer to a plain request for a snapshot of the first camera."""
+    def _find_snapshots(self, target: bytes) -> SnapshotFeed | None:
+        """What answers a plain request for a snapshot of the first camera."""
         path, _, query = target.partition(b"?")
         is_snapshot = path == b"/snapshot.jpg" or (
             path == b"/" and b"action=snapshot" in query.split(b"&")
         )
-        if not is_snapshot or b"camera" in query:
+        if not is_snapshot or b"camera" in query or b"max_age" in query:
             return None
-        return next(iter(self._feeds.values())).snapshot
+        return next(iter(self._feeds.values()))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Find who answers; our errors become a status and JSON."""
@@ -154,7 +157,7 @@ class WebServer:
             retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
             return refuse(error.http_status, type(error).__name__, str(error), retry)
 
-    def _feed(self, request: web.BaseRequest) -> CameraFeed:
+    def _feed_of(self, request: web.BaseRequest) -> CameraFeed:
         name = request.query.get("camera")
         if name is None:
             return next(iter(self._feeds.values()))
@@ -176,7 +179,7 @@ class WebServer:
         return web.Response(text=PAGE, content_type="text/html", headers=COMMON_HEADERS)
 
     async def _snapshot(self, request: web.BaseRequest) -> web.StreamResponse:
-        feed = self._feed(request)
+        feed = self._feed_of(request)
         frame = feed.camera.fresh()
         if frame is None:
             if not _wants_placeholder(request):
@@ -186,6 +189,10 @@ class WebServer:
             return web.Response(
                 body=drawn.data, content_type="image/jpeg", headers=headers
             )
+        max_age_s = _number(request, "max_age", 0, MAX_AGE_S)
+        if max_age_s is not None:
+            oldest_ns = time.monotonic_ns() - int(max_age_s * 1e9)
+            frame = await feed.camera.wait_newer(oldest_ns, NEWER_TIMEOUT_S)
         return web.Response(
             body=bytes(frame.data),
             content_type="image/jpeg",
@@ -193,8 +200,8 @@ class WebServer:
         )
 
     async def _stream(self, request: web.BaseRequest) -> web.StreamResponse:
-        feed = self._feed(request)
-        fps = _fps(request)
+        feed = self._feed_of(request)
+        fps = _number(request, "fps", MIN_FPS, MAX_FPS)
         channel = feed.marked if _wants_placeholder(request) else feed.live
         if channel is feed.live:
             feed.camera.latest()  # raises, with the reason, when there is none
@@ -213,8 +220,8 @@ class WebServer:
         sock = transport.get_extra_info("socket").dup()
         # Aborting closes aiohttp's descriptor only: the connection lives on in ours.
         transport.abort()
+        self._pump.add(sock, channel, STREAM_HEAD, fps=fps, label=request.remote or "")
         feed.prime(channel)
-        self._pump.add(sock, channel, STREAM_HEAD, fps=fps)
         return HandedOver()
 
     async def _status_json(self, request: web.BaseRequest) -> web.StreamResponse:  # noqa: ARG002
@@ -225,14 +232,16 @@ def _wants_placeholder(request: web.BaseRequest) -> bool:
     return request.query.get("placeholder", "0") not in ("", "0")
 
 
-def _fps(request: web.BaseRequest) -> float | None:
-    text = request.query.get("fps")
+def _number(
+    request: web.BaseRequest, name: str, least: float, most: float
+) -> float | None:
+    text = request.query.get(name)
     if text is None:
         return None
     try:
-        fps = float(text)
+        number = float(text)
     except ValueError:
-        fps = math.nan
-    if not MIN_FPS <= fps <= MAX_FPS:
-        raise RequestError(f"fps is not a number from {MIN_FPS:g} to {MAX_FPS:g}")
-    return fps
+        number = math.nan
+    if not least <= number <= most:
+        raise RequestError(f"{name} is not a number from {least:g} to {most:g}")
+    return number

@@ -31,6 +31,18 @@ class PumpStats:
     bytes: int
 
 
+@attrs.frozen
+class ViewerStats:
+    """What one viewer got so far; ``fps`` is that of the last second or two."""
+
+    label: str
+    fps: float
+    frames: int
+    skipped: int
+    bytes: int
+    age_s: float
+
+
 def prepare(sock: socket.socket, notsent_lowat_bytes: int) -> None:
     """Make a viewer's socket one that never waits and queues little."""
     sock.setblocking(False)

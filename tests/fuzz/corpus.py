@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.support.jpeg_streams import CASES
 
-OPTIONS = 16
+OPTIONS = 32
 MAX_SEED_BYTES = 4 << 10
 """The fuzzer changes small inputs best; what is longer goes in cut."""
 

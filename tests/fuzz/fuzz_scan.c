@@ -31,7 +31,7 @@ typedef struct options_t {
     size_t max_frame_bytes;
     size_t max_slots;
     bool insert_dht;
-    bool strip_app;
+    framer_strip_t strip;
     bool hold;   /* keep the newest frames */
     bool starve; /* leave the pool little memory; what is dropped depends on the reads */
     uint32_t seed;
@@ -123,7 +123,7 @@ static outcome_t run(const uint8_t *data, size_t size, way_t way, scan_finder_t 
     frame_t *held[MAX_HELD] = {NULL};
     const uint8_t *dht = options->insert_dht ? DHT : NULL;
     CHECK(framer_init(&framer, options->max_frame_bytes, options->max_slots, dht,
-                      sizeof DHT, options->strip_app));
+                      sizeof DHT, options->strip));
     framer.scan.find_marker = finder;
     if (options->starve)
         framer.pool->stats.limit_bytes = framer.pool->stats.bytes + 4 * options->seed;
@@ -159,7 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .max_frame_bytes = data[0] ? (size_t)data[0] * 16 : 8 << 20,
         .max_slots = 8,
         .insert_dht = data[1] & 1,
-        .strip_app = data[1] & 2,
+        .strip = {.app = data[1] & 2, .thumbnails = data[1] & 16},
         .hold = data[1] & 4,
         .starve = data[1] & 8,
         .seed = (uint32_t)data[2] << 8 | data[3],

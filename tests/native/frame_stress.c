@@ -92,7 +92,7 @@ int main(void)
     unsigned seed = 1;
     unsigned long frames = 0;
     intptr_t torn = 0;
-    if (!framer_init(&framer, 1 << 20, HOLDERS * MAX_HELD, NULL, 0, false))
+    if (!framer_init(&framer, 1 << 20, HOLDERS * MAX_HELD, NULL, 0, (framer_strip_t){0}))
         return 1;
     for (intptr_t i = 0; i < HOLDERS; i++)
         if (pthread_create(&holders[i], NULL, hold, (void *)(i + 2)) != 0)

@@ -4,7 +4,7 @@
  * Copyright (C) 2026 moonraker-prusacam contributors
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
-#include "pump.h"
+#include "pump_thread.h"
 
 #include <stdio.h>
 
@@ -52,6 +52,20 @@ static void give_back(payload *list) {
     }
 }
 
+/* Every other picture is a frame. */
+static void publish_frame(int number, unsigned *seed) {
+    size_t size = 100 + (size_t)(rand_r(seed) % MAX_PICTURE_BYTES);
+    frame_t *frame = frame_new(size);
+    memset(frame->base, number, size);
+    frame->size = size;
+    frame->seq = (uint64_t)number + 1;
+    frame->last_ns = pump_now_ns();
+    frame_format_header(frame);
+    pump_channel channel = {&of, number >> 1 & 1};
+    pump_show_in_channel(&channel, frame, frame->last_ns + 1000000000);
+    frame_release(frame);
+}
+
 static void publish(int number, unsigned *seed) {
     loan *one = calloc(1, sizeof *one);
     size_t size = 100 + (size_t)(rand_r(seed) % MAX_PICTURE_BYTES);
@@ -63,7 +77,7 @@ static void publish(int number, unsigned *seed) {
     one->picture.data = one->bytes;
     one->picture.data_bytes = size;
     one->picture.expires_ns =
-        rand_r(seed) % 10 ? PUMP_NEVER : pump_now_ns() + 1000000;
+        rand_r(seed) % 10 ? FRAME_NEVER_EXPIRES : pump_now_ns() + 1000000;
     pump_show(&of, number & 1, &one->picture);
     give_back(pump_take_released(&of));
 }
@@ -76,7 +90,8 @@ static int join(int number, pthread_t *thread, unsigned *seed) {
     setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     uint8_t *head = malloc(4);
     memcpy(head, "head", 4);
-    pump_add(&of, ends[0], number & 1, head, 4, rand_r(seed) % 4 ? 0 : 5000000);
+    pump_add(&of, ends[0], number & 1, head, 4, rand_r(seed) % 4 ? 0 : 5000000,
+             "viewer");
     pthread_create(thread, NULL, viewer_thread, (void *)(intptr_t)ends[1]);
     return 1;
 }
@@ -91,12 +106,17 @@ int main(void) {
     of.channel_count = 2;
     pthread_create(&thread, NULL, pump_thread, NULL);
     for (int number = 0; number < PICTURES; number++) {
-        publish(number, &seed);
+        if (number & 1)
+            publish_frame(number, &seed);
+        else
+            publish(number >> 1, &seed);
         if (number % 3 == 0 && count < MAX_VIEWERS)
             count += join(number, &viewers[count], &seed);
         if (number % 500 == 499)
             pump_end(&of, number & 1);
         pump_read_stats(&of);
+        viewer_stats told[8];
+        pump_read_viewers(&of, told, 8);
         if (number % 7 == 0)
             usleep(500);
     }

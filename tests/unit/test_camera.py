@@ -30,7 +30,10 @@ from tests.support.feeder import Feeder
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from typing_extensions import Buffer
+
     from moonraker_prusacam.camera import Frame
+    from moonraker_prusacam.camera.receiver import Receiver
 
 WAIT_S = 10.0
 SHORT_S = 0.15
@@ -41,15 +44,15 @@ class ScriptedSource:
     """A source without a network: the test delivers, and ends each run."""
 
     def __init__(self) -> None:
-        self.deliver: Callable[[bytes | memoryview], None] | None = None
+        self.deliver: Callable[[Buffer], None] | None = None
         self.runs = 0
         self._end: asyncio.Future[None] | None = None
         self._changed = asyncio.Condition()
 
-    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
+    async def run(self, receiver: Receiver) -> None:
         self._end = asyncio.get_running_loop().create_future()
         async with self._changed:
-            self.deliver = deliver
+            self.deliver = receiver.feed
             self.runs += 1
             self._changed.notify_all()
         try:
@@ -133,7 +136,7 @@ async def test_latest_when_frames_come_then_it_is_the_newest_one() -> None:
     async with scripted() as (of, source, states):
         pictures = [jpeg.picture(64, 48, seed=seed) for seed in range(5)]
         seen: list[Frame] = []
-        of.on_frame.append(seen.append)
+        of.subscribe(seen.append)
         source.send(b"".join(pictures[:3]) + pictures[3][:100])
         assert of.latest().data == pictures[2]
         source.send(pictures[3][100:] + pictures[4])

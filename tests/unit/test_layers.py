@@ -24,7 +24,7 @@ GROUND = {"errors", "log", "tasks", "secret", "version", "durable"}
 MIDDLE = {"config", "ini", "option", "print_job", "camera"}
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "app"}
+TOP = {"methods", "app", "status"}
 DOOR = {"cli", "__main__"}
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
 APART = {"component", "emulator", "pb"}

@@ -24,7 +24,14 @@ from moonraker_prusacam.camera import _scanner_py, scanner
 from moonraker_prusacam.camera.huffman import STANDARD_DHT
 from tests.support import jpeg
 from tests.support.jpeg_streams import CASES, Case
-from tests.support.twins import TWINS, WAYS, feed_all, needs_compiled, receive
+from tests.support.twins import (
+    COMPILED,
+    TWINS,
+    WAYS,
+    feed_all,
+    needs_compiled,
+    receive,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +41,9 @@ if TYPE_CHECKING:
 DROPS = ("truncated", "oversize", "malformed", "secondary", "without_dht", "starved")
 FIELDS = ("seq", "offset", "width", "height", "has_dht", "first_ns", "last_ns")
 READS = ("whole", 1, 3, 7, 4096, "random")
+OPTIONS = ("insert_dht", "strip_app", "strip_thumbnails")
+PICTURE = jpeg.picture(64, 48)
+THUMBNAIL = jpeg.picture(16, 12)
 
 
 def is_set(name: str) -> bool:
@@ -145,7 +155,7 @@ def test_feed_of_arbitrary_bytes_never_raises_and_twins_agree(
 ) -> None:
     stream = data.draw(hostile | st.binary(max_size=300))
     max_frame_bytes = data.draw(st.integers(1, 80) | st.just(8 << 20))
-    options = {name: data.draw(st.booleans()) for name in ("insert_dht", "strip_app")}
+    options = {name: data.draw(st.booleans()) for name in OPTIONS}
     split = data.draw(splits(stream))
     outcomes = []
     for twin in TWINS.values():
@@ -302,6 +312,85 @@ def test_strip_app_when_fill_and_lone_markers_stand_there_leaves_them(
     image = jpeg.SOI + b"\xff\x01\xff\xff" + app + b"\xff" + jpeg.minimal()[2:]
     (frame,) = twin(strip_app=True).feed(image)
     assert frame.data == image.replace(app, b"")
+
+
+def with_segments(*segments: bytes, fill: int = 0) -> bytes:
+    """PICTURE with more segments behind SOI."""
+    filled = [b"\xff" * fill + segment for segment in segments]
+    return jpeg.SOI + b"".join(filled) + PICTURE[2:]
+
+
+@pytest.mark.parametrize("fill", [0, 1, 3])
+@pytest.mark.parametrize("code", [0xE0, 0xE1, 0xE2, 0xED, 0xFE])
+@pytest.mark.parametrize(
+    "payload",
+    [THUMBNAIL, b"x" + jpeg.SOI, jpeg.EOI + b"x", b"\xff" * 5 + b"\xd9", jpeg.SOI],
+    ids=["thumbnail", "SOI", "EOI", "filled EOI", "only SOI"],
+)
+def test_strip_thumbnails_when_metadata_holds_a_marker_of_an_image_takes_it_out(
+    twin: type[Scanner], payload: bytes, code: int, fill: int
+) -> None:
+    note = jpeg.segment(0xFE, b"a note")
+    odd = with_segments(note, jpeg.segment(code, payload), note, fill=fill)
+    (frame,) = twin(strip_thumbnails=True).feed(odd)
+    clean = bytes(frame)
+    assert payload not in clean[2:]
+    assert clean.count(note) == 2
+    assert jpeg.SOI not in clean[2:]
+    assert clean.find(jpeg.EOI) == len(clean) - 2
+    assert jpeg.pixels(clean) == jpeg.pixels(PICTURE)
+
+
+def test_strip_thumbnails_when_a_length_reads_like_a_marker_takes_it_out(
+    twin: type[Scanner],
+) -> None:
+    odd = with_segments(jpeg.segment(0xE1, b"x" * (0xFFD8 - 2)))
+    (frame,) = twin(strip_thumbnails=True).feed(odd)
+    assert bytes(frame) == PICTURE
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        PICTURE,
+        jpeg.picture(64, 48, progressive=True),
+        jpeg.with_fill(PICTURE, 3),
+        jpeg.minimal(),
+        with_segments(jpeg.segment(0xE1, b"Exif\0\0no thumbnail")),
+        with_segments(jpeg.segment(0xFE, b"\xff\x00 \xff\xda \xd8 \xff")),
+        jpeg.SOI + b"\xff\x01" + PICTURE[2:],
+        *jpeg.webcam_frames()[:3],
+    ],
+)
+def test_strip_thumbnails_when_there_is_none_changes_nothing(
+    twin: type[Scanner], image: bytes
+) -> None:
+    (frame,) = twin(strip_thumbnails=True).feed(image)
+    assert bytes(frame) == image
+
+
+def test_lend_when_a_thread_works_then_only_counters_are_told() -> None:
+    if COMPILED is None:
+        pytest.skip("not compiled")
+    scanner = COMPILED.Scanner()
+    view = scanner.get_buffer()
+    scanner.lend()
+    with pytest.raises(ValueError, match="released"):
+        view[0]
+    for use in (
+        lambda: scanner.feed(b"x"),
+        scanner.get_buffer,
+        lambda: scanner.advance(0),
+        scanner.reset,
+        scanner.lend,
+        lambda: scanner.pending_bytes,
+    ):
+        with pytest.raises(BufferError, match="a native thread works"):
+            use()
+    assert scanner.stats.bytes_in == 0
+    assert scanner.pool.slots == 1
+    scanner.give_back()
+    assert scanner.feed(PICTURE)
 
 
 def test_standard_dht_is_what_libjpeg_writes() -> None:

@@ -33,6 +33,10 @@ from tests.support.events import Events
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from typing_extensions import Buffer
+
+    from moonraker_prusacam.camera.receiver import Receiver
+
 TOKEN = "aB3_-6789012345678xY"
 FINGERPRINT = "0123456789abcdef0123456789abcdef"
 GAP_S = 0.2
@@ -43,11 +47,11 @@ class StubSource:
     """A source that delivers what the test hands to it."""
 
     def __init__(self) -> None:
-        self._deliver: Callable[[bytes | memoryview], None] | None = None
+        self._deliver: Callable[[Buffer], None] | None = None
         self._running = asyncio.Event()
 
-    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
-        self._deliver = deliver
+    async def run(self, receiver: Receiver) -> None:
+        self._deliver = receiver.feed
         self._running.set()
         await asyncio.Event().wait()
 

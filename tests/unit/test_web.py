@@ -38,6 +38,10 @@ from tests.support.viewers import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from typing_extensions import Buffer
+
+    from moonraker_prusacam.camera.receiver import Receiver
+
 STALE_S = 0.15
 STREAMS = ("/stream.mjpg", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/?action=snapshot")
@@ -64,10 +68,10 @@ class PushedSource:
     """A source whose bytes come from the test."""
 
     def __init__(self) -> None:
-        self._deliver: Callable[[bytes | memoryview], None] | None = None
+        self._deliver: Callable[[Buffer], None] | None = None
 
-    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
-        self._deliver = deliver
+    async def run(self, receiver: Receiver) -> None:
+        self._deliver = receiver.feed
         await asyncio.get_running_loop().create_future()
 
     def send(self, data: bytes) -> None:

@@ -18,15 +18,17 @@ from .tcp import TcpSource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from moonraker_prusacam.camera.receiver import Receiver
+
 
 class Source(Protocol):
     """A place that a camera's bytes come from."""
 
-    async def run(self, deliver: Callable[[bytes | memoryview], None]) -> None:
-        """Connect and deliver bytes until the source fails; always raises SourceError.
+    async def run(self, receiver: Receiver) -> None:
+        """Connect, and let bytes be received until that fails; raises SourceError.
 
-        What is delivered is valid during the call only, and what ``deliver`` raises is
-        raised as it is. The connection is closed when this raises or is cancelled.
+        What ``receiver`` raises that is not about the connection is raised as it is.
+        The connection is closed when this raises or is cancelled.
         """
 
 
