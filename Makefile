@@ -2,6 +2,7 @@
 # make test            everything that guards the project
 # make bench [FIGURES="latency slow"]   the benchmarks; or single figures
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
+# make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
 # make format          let ruff lay out the code
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
@@ -18,7 +19,7 @@ export PYTHONUNBUFFERED := 1
 export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration bench fuzz format clean
+.PHONY: help demo test lint types unit integration bench fuzz cross format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -57,6 +58,9 @@ fuzz: .venv/test.stamp
 	  -Iext tests/fuzz/fuzz_scan.c -o build/fuzz/fuzz_scan
 	@build/fuzz/fuzz_scan -dict=tests/fuzz/jpeg.dict -max_len=6000 -timeout=10 \
 	  -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS) build/fuzz/corpus
+
+cross: .venv/test.stamp
+	@$(BIN)/python -m tests.native.cross
 
 format: .venv/test.stamp
 	@$(BIN)/ruff check --fix .

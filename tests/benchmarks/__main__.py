@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from . import hindered, latency, scan, snapshots, streams
+from . import hindered, latency, memory, scan, snapshots, streams
 from .figure import Figure, table
 from .native import CompilerMissing
 from .processes import ChildFailed
@@ -38,6 +38,7 @@ FIGURES: dict[str, Callable[[Stand], list[Figure]]] = {
     "stalls": latency.measure_stalled,
     "slow": hindered.measure_slow,
     "stalled": hindered.measure_stalled,
+    "memory": memory.measure,
 }
 QUICK_SCALE = 0.4
 QUICK_ROUNDS = 1

@@ -10,10 +10,15 @@ import ctypes
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
+if TYPE_CHECKING:
+    from types import TracebackType
+
 SOURCES = Path(__file__).parent
+CORE = SOURCES.parents[1] / "ext"
 COMPILE_TIMEOUT_S = 60.0
 RING_BYTES = 1 << 20
 
@@ -38,7 +43,8 @@ def build(folder: Path) -> Programs:
         _compile(folder, "bare_server"),
         _compile(folder, "snapshot_client"),
         _compile(folder, "viewers"),
-        _compile(folder, "native", "-shared", "-fPIC"),
+        # Optimised like the extension, whose headers it includes.
+        _compile(folder, "native", "-O3", "-shared", "-fPIC", "-pthread", f"-I{CORE}"),
     )
 
 
@@ -79,4 +85,40 @@ class PlainCopy:
     def measure_ns(self, data: bytes, read_bytes: int) -> int:
         """How long it takes to copy ``data`` into a ring by ``read_bytes``."""
         taken_ns: int = self._copy(data, len(data), read_bytes, self._ring, RING_BYTES)
+        return taken_ns
+
+
+class PlainFramer:
+    """The C core, called from C."""
+
+    def __init__(self, library: Path, max_frame_bytes: int = 8 << 20) -> None:
+        functions = ctypes.CDLL(str(library))
+        size, pointer = ctypes.c_size_t, ctypes.c_void_p
+        functions.open_framer.argtypes = [size]
+        functions.open_framer.restype = pointer
+        functions.close_framer.argtypes = [pointer]
+        functions.close_framer.restype = None
+        functions.advance_ns.argtypes = [pointer, ctypes.c_char_p, size, size]
+        functions.advance_ns.restype = ctypes.c_int64
+        self._functions = functions
+        self._framer = functions.open_framer(max_frame_bytes)
+        if not self._framer:
+            raise MemoryError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._functions.close_framer(self._framer)
+
+    def measure_ns(self, data: bytes, read_bytes: int) -> int:
+        """How long it takes to scan ``data`` in place by ``read_bytes``."""
+        taken_ns: int = self._functions.advance_ns(
+            self._framer, data, len(data), read_bytes
+        )
         return taken_ns

@@ -59,8 +59,6 @@ def test_scanner_in_place(
 ) -> None:
     """Filling included: what a source that receives into the scanner would pay."""
     scanner = scanner_of(twin)
-    if not hasattr(scanner, "get_buffer"):
-        pytest.skip("not there yet: get_buffer() and advance()")
     benchmark.group = f"scanner: {read_kib} KiB reads"
     benchmark(fill_and_advance, scanner, reads_of(stream, read_kib << 10))
 
