@@ -371,7 +371,8 @@ class Scanner:
         kept = [head[:2]]
         position = 2
         while position < len(head):
-            code = head[position + 1]
+            # Fill may end the head: the byte behind it is the FF of SOS.
+            code = head[position + 1] if position + 1 < len(head) else 0xFF
             end = position + 1
             if code in _STANDALONE:
                 end = position + 2

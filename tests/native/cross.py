@@ -48,6 +48,8 @@ MAX_FRAME_BYTES = 8 << 20
 EDITS: Final[dict[str, dict[str, bool]]] = {
     "plain": {},
     "with tables": {"insert_dht": True},
+    "stripped": {"strip_app": True},
+    "with tables, stripped": {"insert_dht": True, "strip_app": True},
 }
 """What the scanner is asked to do to frames."""
 COUNTERS = (

@@ -393,6 +393,16 @@ def test_lend_when_a_thread_works_then_only_counters_are_told() -> None:
     assert scanner.feed(PICTURE)
 
 
+def test_strip_app_when_fill_stands_before_the_scan_leaves_it(
+    twin: type[Scanner],
+) -> None:
+    image = jpeg.with_fill(jpeg.picture(), 3)
+    (frame,) = twin(strip_app=True).feed(image)
+    assert frame.data == image
+
+
+
+
 def test_standard_dht_is_what_libjpeg_writes() -> None:
     assert len(STANDARD_DHT) == 420
     assert STANDARD_DHT[4:] == jpeg.huffman_tables(jpeg.picture(optimize=False))
