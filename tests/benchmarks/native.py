@@ -35,6 +35,7 @@ class Programs:
     snapshot_client: Path
     viewers: Path
     library: Path
+    v4l2_camera: Path
 
 
 def build(folder: Path) -> Programs:
@@ -45,6 +46,7 @@ def build(folder: Path) -> Programs:
         _compile(folder, "viewers"),
         # Optimised like the extension, whose headers it includes.
         _compile(folder, "native", "-O3", "-shared", "-fPIC", "-pthread", f"-I{CORE}"),
+        _compile(folder, "v4l2_camera", "-shared", "-fPIC"),
     )
 
 
