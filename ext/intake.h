@@ -43,6 +43,7 @@ typedef struct intake_t {
     int wake; /* tells Python that there is something to look at */
     int stop; /* tells the thread to let go of the descriptor */
     pthread_mutex_t lock;
+    pthread_cond_t over; /* is_ended has become true */
     frame_t *newest;
     frame_t *queue[INTAKE_QUEUE_FRAMES];
     unsigned queue_begin, queue_count;
@@ -77,6 +78,7 @@ static inline int intake_init(intake_t *intake, framer_t *framer)
     intake->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (intake->wake < 0 || intake->stop < 0)
         return -1;
+    pthread_cond_init(&intake->over, NULL);
     return pthread_mutex_init(&intake->lock, NULL) == 0 ? 0 : -1;
 }
 
@@ -95,6 +97,7 @@ static inline void intake_close(intake_t *intake)
     if (intake->stop >= 0)
         close(intake->stop);
     intake->wake = intake->stop = -1;
+    pthread_cond_destroy(&intake->over);
     pthread_mutex_destroy(&intake->lock);
 }
 
@@ -242,6 +245,20 @@ static inline int intake_begin(intake_t *intake, int fd)
     return 0;
 }
 
+/* Make the thread let go of the descriptor and the framer; waits for a read that is under
+ * way, some microseconds. */
+static inline void intake_end(intake_t *intake)
+{
+    intake_poke(intake->stop);
+    pthread_mutex_lock(&intake->lock);
+    while (!intake->is_ended)
+        pthread_cond_wait(&intake->over, &intake->lock);
+    pthread_mutex_unlock(&intake->lock);
+    uint64_t pokes;
+    if (read(intake->stop, &pokes, sizeof pokes) < 0) {
+    }
+}
+
 /* --- the thread ------------------------------------------------------------------- */
 
 /* Read once; 1: there may be more, 0: not now, -1: the stream is over. */
@@ -302,14 +319,12 @@ static inline void intake_run(intake_t *intake)
         if (more < 0)
             break;
     }
-    uint64_t pokes;
-    if (read(intake->stop, &pokes, sizeof pokes) < 0) {
-    }
     close(intake->fd);
     intake->fd = -1;
     pthread_mutex_lock(&intake->lock);
     intake->is_ended = true;
     intake->error = error;
+    pthread_cond_broadcast(&intake->over);
     pthread_mutex_unlock(&intake->lock);
     intake_poke(intake->wake);
 }

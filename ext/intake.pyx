@@ -38,11 +38,9 @@ cdef extern from "intake.h" nogil:
         int64_t last_ns
     ctypedef struct intake_t:
         int wake
-        int stop
         uint64_t overrun
     int intake_init(intake_t*, framer_t*)
     void intake_close(intake_t*)
-    void intake_poke(int)
     void intake_publish(intake_t*, frame_t*, bint is_told)
     bint intake_follow(intake_t*, frame_sink_t, int64_t keep_ns)
     void intake_unfollow(intake_t*)
@@ -53,6 +51,7 @@ cdef extern from "intake.h" nogil:
     int intake_recent(intake_t*, intake_times_t*)
     bint intake_is_ended(intake_t*, int* error, int64_t* heard_ns)
     int intake_begin(intake_t*, int fd)
+    void intake_end(intake_t*)
     void intake_run(intake_t*)
 
 
@@ -113,21 +112,24 @@ cdef class Intake:
         self._scanner.lend()
         if intake_begin(&self._native, fd) < 0:
             self._scanner.give_back()
-            os.close(fd)
             raise OSError("the descriptor cannot be read")
         asyncio.get_running_loop().add_reader(self._native.wake, self._woken)
-        self._thread = threading.Thread(
-            target=self._run, name="prusacam-intake", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name="prusacam-intake", daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            asyncio.get_running_loop().remove_reader(self._native.wake)
+            self._scanner.give_back()
+            raise
+        self._thread = thread
 
     def close(self):
         """Let go of the descriptor; waits for a read that is under way. Idempotent."""
-        thread, self._thread = self._thread, None
-        if thread is None:
+        if self._thread is None:
             return
-        intake_poke(self._native.stop)
-        thread.join()
+        self._thread = None  # it ends by itself
+        with nogil:
+            intake_end(&self._native)
         self._scanner.give_back()
         asyncio.get_running_loop().remove_reader(self._native.wake)
         self._drain()

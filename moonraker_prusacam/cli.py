@@ -25,7 +25,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import config as configuration
-from .status import hot_path
 from .control import connect
 from .errors import (
     ConfigErrors,
@@ -62,8 +61,23 @@ socket_option = click.option(
 )
 
 
+def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click calls it
+    if asked and not context.resilient_parsing:
+        from .status import hot_path
+
+        click.echo(f"prusacam {__version__} (hot path: {hot_path()})")
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message=f"prusacam %(version)s (hot path: {hot_path()})")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, and what of the hot path is compiled.",
+)
 def main() -> None:
     """Camera engine for Klipper printers.
 

@@ -2,9 +2,7 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The frames' way in figures: what comes in, what goes out, what is lost, how long it
-takes.
-"""
+"""The way of frames in figures: what comes in and goes out, is lost, and how fast."""
 
 from __future__ import annotations
 
@@ -30,7 +28,9 @@ def hot_path() -> str:
     pure = [name for name, twin in twins.items() if twin != "c"]
     if not pure:
         return "compiled"
-    return "pure Python" if len(pure) == len(twins) else f"{', '.join(pure)} not compiled"
+    return (
+        "pure Python" if len(pure) == len(twins) else f"{', '.join(pure)} not compiled"
+    )
 
 
 def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:

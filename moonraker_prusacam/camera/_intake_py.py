@@ -5,8 +5,8 @@
 """A camera's bytes into frames, from a descriptor or handed in.
 
 The descriptor is read from the event loop, straight into the scanner's buffer. What the
-compiled twin does lazily, for the sake of speed, is done at once here: every frame wakes
-its owner.
+compiled twin does lazily, for the sake of speed, is done at once here: every frame
+wakes its owner.
 """
 
 from __future__ import annotations
@@ -55,10 +55,9 @@ class Intake:
         if self._descriptor >= 0:
             raise RuntimeError("the intake reads already")
         try:
-            os.set_blocking(fd, False)  # noqa: FBT003 - positional by definition
+            os.set_blocking(fd, False)
             asyncio.get_running_loop().add_reader(fd, self._read)
         except OSError as error:
-            os.close(fd)
             raise OSError("the descriptor cannot be read") from error
         self._descriptor = fd
         self._ended = None
@@ -88,7 +87,7 @@ class Intake:
 
     @property
     def recent_ns(self) -> list[tuple[int, int]]:
-        """When first and last byte of the newest frames came, the oldest frame first."""
+        """When first and last byte of the newest frames came, oldest frame first."""
         return list(self._recent_ns)
 
     @property
@@ -101,7 +100,7 @@ class Intake:
         frames, self._waiting = self._waiting, []
         return frames
 
-    def want_all(self, wants_all: bool) -> None:  # noqa: FBT001 - a switch
+    def want_all(self, wants_all: bool) -> None:
         """Ask to be woken for every frame, or no longer."""
 
     def want_next(self) -> None:

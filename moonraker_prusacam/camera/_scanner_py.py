@@ -387,7 +387,9 @@ class Scanner:
     def _is_left_out(self, code: int, segment: bytes) -> bool:
         if self._strip_app and code in _APP:
             return True
-        has_image = code in _METADATA and (b"\xff\xd8" in segment or b"\xff\xd9" in segment)
+        has_image = code in _METADATA and (
+            b"\xff\xd8" in segment or b"\xff\xd9" in segment
+        )
         return self._strip_thumbnails and has_image
 
     def _drop_malformed(self, resume: int) -> None:

@@ -168,7 +168,7 @@ class Camera:
         return frame
 
     def latest(self, max_age_s: float | None = None) -> Frame:
-        """Like ``fresh``, and at most so old; raises FrameUnavailable with the reason."""
+        """Like ``fresh``, and at most so old; raises FrameUnavailable, with why."""
         frame = self.fresh()
         if frame is None:
             raise FrameUnavailable(f"camera '{self.name}': {self.status.reason}")

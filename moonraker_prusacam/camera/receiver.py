@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .intake import Intake
@@ -58,7 +59,7 @@ class Receiver:
 
     @property
     def recent_ns(self) -> list[tuple[int, int]]:
-        """When first and last byte of the newest frames came, the oldest frame first."""
+        """When first and last byte of the newest frames came, oldest frame first."""
         return self._intake.recent_ns
 
     @property
@@ -82,7 +83,12 @@ class Receiver:
         It is not the caller's any more, whatever happens. Raises Silence when nothing
         comes for ``silence_s``, Broken, or what ``on_frames`` raised.
         """
-        self._intake.open(fd)
+        try:
+            self._intake.open(fd)
+        except BaseException:
+            with suppress(OSError):
+                os.close(fd)
+            raise
         self._ended = asyncio.get_running_loop().create_future()
         self._intake.want_next()
         try:

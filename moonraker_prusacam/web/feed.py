@@ -5,9 +5,9 @@
 """From a camera to the pump's channels.
 
 A live frame; or else, for those who asked for one, a placeholder; or else nothing.
-Frames go from the camera's thread to the pump's without Python, where both are compiled,
-and take with them the moment from which they are too old: no viewer is sent an old
-picture as a live one, whatever this process is busy with.
+Frames go from the camera's thread to the pump's without Python, where both are
+compiled, and take with them the moment from which they are too old: no viewer is sent
+an old picture as a live one, whatever this process is busy with.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ int64_t copy_ns(const char *data, size_t size, size_t read_bytes, char *ring,
 framer_t *open_framer(size_t max_frame_bytes)
 {
     framer_t *framer = malloc(sizeof *framer);
-    if (framer && !framer_init(framer, max_frame_bytes, MAX_SLOTS, NULL, 0, false)) {
+    if (framer && !framer_init(framer, max_frame_bytes, MAX_SLOTS, NULL, 0,
+                                (framer_strip_t){0})) {
         framer_close(framer);
         free(framer);
         framer = NULL;

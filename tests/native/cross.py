@@ -30,7 +30,7 @@ from tests.support.jpeg_streams import CASES
 from tests.support.twins import WAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.support.jpeg_streams import Case
 
@@ -50,6 +50,7 @@ EDITS: Final[dict[str, dict[str, bool]]] = {
     "with tables": {"insert_dht": True},
     "stripped": {"strip_app": True},
     "with tables, stripped": {"insert_dht": True, "strip_app": True},
+    "without thumbnails": {"strip_thumbnails": True},
 }
 """What the scanner is asked to do to frames."""
 COUNTERS = (
@@ -167,6 +168,12 @@ def expected(case: Case, edit: str) -> list[str]:
     return lines
 
 
+def _strip(options: Mapping[str, object]) -> str:
+    app = "a" if options.get("strip_app") else ""
+    thumbnails = "t" if options.get("strip_thumbnails") else ""
+    return app + thumbnails or "-"
+
+
 def told(command: list[str], case: Case, edit: str, folder: Path) -> list[str]:
     """What the C core tells."""
     stream, dht = folder / "stream", folder / "dht"
@@ -177,7 +184,7 @@ def told(command: list[str], case: Case, edit: str, folder: Path) -> list[str]:
         stream,
         options.get("max_frame_bytes", MAX_FRAME_BYTES),
         dht if options.get("insert_dht") else "-",
-        int(options.get("strip_app", False)),
+        _strip(options),
         *READS_BYTES,
     ]
     done = subprocess.run(

@@ -4,9 +4,10 @@
  * Copyright (C) 2026 moonraker-prusacam contributors
  * SPDX-License-Identifier: GPL-3.0-or-later
  *
- *     scan_stream STREAM MAX_FRAME_BYTES DHT STRIP_APP READ_BYTES…
+ *     scan_stream STREAM MAX_FRAME_BYTES DHT STRIP READ_BYTES…
  *
- * STREAM is a file, DHT a file with the tables to put in, or "-"; STRIP_APP is 0 or 1.
+ * STREAM is a file, DHT a file with the tables to put in, or "-"; STRIP is what is left
+ * out: "a" for APP1 and APP2, "t" for metadata with thumbnails, "at", or "-".
  * The stream is read twice for every READ_BYTES: fed, and received in place. Time is the
  * number of the read, from 1.
  */
@@ -126,14 +127,17 @@ int main(int count, char **arguments)
     bytes_t dht = {NULL, 0};
     if (strcmp(arguments[3], "-") != 0)
         dht = read_file(arguments[3]);
-    bool strip_app = strcmp(arguments[4], "1") == 0;
+    framer_strip_t strip = {
+        .app = strchr(arguments[4], 'a') != NULL,
+        .thumbnails = strchr(arguments[4], 't') != NULL,
+    };
     for (int i = 5; i < count; i++)
         for (int in_place = 0; in_place < 2; in_place++) {
             size_t read_bytes = strtoul(arguments[i], NULL, 10);
             framer_t framer;
             if (!read_bytes
                 || !framer_init(&framer, max_frame_bytes, MAX_SLOTS, dht.data, dht.size,
-                                strip_app))
+                                strip))
                 return 2;
             scan_stream(&framer, stream, read_bytes, in_place);
             framer_close(&framer);

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.camera import Camera, CameraState, camera
+from moonraker_prusacam.camera.receiver import Receiver
 from moonraker_prusacam.camera.sources import open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.errors import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from moonraker_prusacam.camera import Frame
-    from moonraker_prusacam.camera.receiver import Receiver
 
 WAIT_S = 10.0
 SHORT_S = 0.15
@@ -309,7 +309,8 @@ async def test_fps_when_frames_are_old_then_they_do_not_count(
 ) -> None:
     now_ns = time.monotonic_ns()
     async with scripted() as (of, _, _):
-        of._recent_ns.extend(now_ns + step * 100_000_000 for step in range(100))
+        times = [(0, now_ns + step * 100_000_000) for step in range(100)]
+        monkeypatch.setattr(Receiver, "recent_ns", times)
         monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 10 * 10**9)
         assert of.fps == pytest.approx(10.0)
         monkeypatch.setattr(time, "monotonic_ns", lambda: now_ns + 15 * 10**9)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from moonraker_prusacam.camera.scanner import Frame as FrameTwin
 from moonraker_prusacam.errors import ClosedError, PrusacamError
 from moonraker_prusacam.web import _pump_py, pump
 from moonraker_prusacam.web.stream import BOUNDARY, REPEAT_AFTER_S, TICK_S
@@ -33,6 +34,7 @@ from tests.support.viewers import LINGER_RESET, WAIT_S, StrictParser
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from moonraker_prusacam.camera import Frame
     from moonraker_prusacam.web._pump_py import Channel, StreamPump
 
 _pump_c: Any
@@ -161,7 +163,7 @@ async def viewing(
 ) -> AsyncIterator[Peer]:
     near, far = pair(buffer_bytes)
     with far:
-        of.add(near, channel, HEAD, fps=fps)
+        of.add(near, channel, HEAD, fps=fps, label="far")
         yield Peer(far)
 
 
@@ -340,6 +342,102 @@ async def test_picture_when_it_has_expired_then_it_is_never_sent(twin: Any) -> N
                 await peer.until(2)
                 await late.until(2)
                 assert late.numbers == [2]
+
+
+def frame(number: int, *, last_ns: int | None = None) -> Frame:
+    data = body(number)
+    now_ns = time.monotonic_ns()
+    return FrameTwin(
+        data,
+        seq=number,
+        width=8,
+        height=8,
+        has_dht=True,
+        first_ns=now_ns,
+        last_ns=now_ns if last_ns is None else last_ns,
+        wall_time=time.time(),
+    )
+
+
+NEVER_NS = 2**62
+
+
+async def test_show_frame_when_viewers_watch_then_they_get_it_and_its_way_is_told(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel), viewing(of, channel) as peer:
+        for number in (1, 2, 3):
+            channel.show_frame(frame(number), NEVER_NS)
+            await peer.until(number)
+        await until(lambda: len(channel.delays_ms) == 3)
+        assert all(0 <= delay_ms < 1e3 * WAIT_S for delay_ms in channel.delays_ms)
+        (viewer,) = channel.list_viewers()
+        assert (viewer.frames, viewer.skipped, viewer.label) == (3, 0, "far")
+        assert viewer.bytes == of.stats.bytes
+        assert 0 <= viewer.age_s < WAIT_S
+
+
+async def test_show_frame_when_an_older_one_comes_late_then_it_is_left_out(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel), viewing(of, channel) as peer:
+        channel.show_frame(frame(2), NEVER_NS)
+        await peer.until(2)
+        for number in (1, 2, 3):
+            channel.show_frame(frame(number), NEVER_NS)
+        await peer.until(3)
+        assert peer.numbers == [2, 3]
+
+
+async def test_show_frame_when_a_placeholder_came_between_then_it_is_shown_again(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel), viewing(of, channel) as peer:
+        channel.show_frame(frame(2), NEVER_NS)
+        await peer.until(2)
+        show(channel, 7)
+        await peer.until(7)
+        channel.show_frame(frame(2), NEVER_NS)
+        await peer.until(2)
+
+
+async def test_show_frame_when_it_has_expired_then_nobody_gets_it(twin: Any) -> None:
+    async with pumping(twin) as (of, channel), viewing(of, channel) as peer:
+        channel.show_frame(frame(1), time.monotonic_ns())
+        channel.show_frame(frame(2), NEVER_NS)
+        await peer.until(2)
+        assert peer.numbers == [2]
+
+
+async def test_show_frame_when_the_last_viewer_left_then_its_memory_is_free(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel):
+        async with viewing(of, channel) as peer:
+            channel.show_frame(frame(1), NEVER_NS)
+            await peer.until(1)
+        await until(lambda: not of.stats.viewers)
+        if twin is _pump_py:
+            assert channel.newest is None
+        async with viewing(of, channel) as peer:
+            channel.show_frame(frame(2), NEVER_NS)
+            await peer.until(2)
+            assert peer.numbers == [2]
+
+
+async def test_list_viewers_when_one_is_slow_then_it_skips(twin: Any) -> None:
+    async with (
+        pumping(twin) as (of, channel),
+        viewing(of, channel, fps=5) as slow,
+        viewing(of, channel) as fast,
+    ):
+        for number in range(1, 11):
+            channel.show_frame(frame(number), NEVER_NS)
+            await fast.until(number)
+        await slow.until(10)
+        told = {viewer.frames: viewer for viewer in channel.list_viewers()}
+        assert told[10].skipped == 0
+        assert min(told) + told[min(told)].skipped == 10
 
 
 async def test_fps_then_it_is_the_most_that_is_sent(twin: Any) -> None:

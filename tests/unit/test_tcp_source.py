@@ -36,15 +36,17 @@ class Received(Receiver):
     def __init__(self, error: Exception | None = None) -> None:
         self.scanner = Scanner()
         self.error = error
-        super().__init__(self.scanner, self._frames_came)
+        super().__init__(self.scanner, self._told)
 
     async def until(self, size: int) -> None:
         """A thread does not tell what it has done, so it is looked at."""
         async with asyncio.timeout(WAIT_S):
-            while self.scanner.stats.bytes_in < size:
+            while True:
+                if self.scanner.stats.bytes_in >= size:
+                    return
                 await asyncio.sleep(LOOK_S)
 
-    def _frames_came(self, frames: list[Frame]) -> None:
+    def _told(self, frames: list[Frame]) -> None:  # noqa: ARG002
         if self.error is not None:
             raise self.error
 
@@ -64,7 +66,9 @@ async def test_run_when_a_feed_sends_then_its_bytes_come_in_order(host: str) -> 
     async with Feeder(host) as feeder:
         task = asyncio.create_task(open_source(feeder.url).run(received))
         await feeder.arrived(1)
-        image = jpeg.minimal(entropy=random.Random(5).randbytes(700_000).replace(b"\xff", b"x"))
+        image = jpeg.minimal(
+            entropy=random.Random(5).randbytes(700_000).replace(b"\xff", b"x")
+        )
         for piece in (image[:2], image[2:600_000], image[600_000:]):
             await feeder.send(piece)
         await received.until(len(image))

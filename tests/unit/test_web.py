@@ -22,7 +22,7 @@ from moonraker_prusacam.camera.sources import open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.emulator.camera import SyntheticCamera, read_tag
 from moonraker_prusacam.errors import PrusacamError
-from moonraker_prusacam.web import StreamPump, WebServer, connection, front
+from moonraker_prusacam.web import StreamPump, WebServer, connection, front, server
 from tests.support import jpeg
 from tests.support.viewers import (
     WAIT_S,
@@ -106,7 +106,7 @@ class Site:
         self.stale = asyncio.Event()
 
     def status(self) -> dict[str, Any]:
-        viewers = {of.name: self.web.viewers(of) for of in self.cameras}
+        viewers = {of.name: self.web.feed(of).viewers for of in self.cameras}
         return {"viewers": viewers}
 
     def send(self, data: bytes, camera: int = 0) -> None:
@@ -123,6 +123,12 @@ class Site:
         """Wait until the server has noticed that all viewers left."""
         async with asyncio.timeout(WAIT_S):
             while self.pump.stats.viewers:
+                await self.answer("/status.json")
+
+    async def asked_for_newer(self) -> None:
+        """Wait until somebody waits for the first camera's next frame."""
+        async with asyncio.timeout(WAIT_S):
+            while self.cameras[0]._next is None:
                 await self.answer("/status.json")
 
     def _state_changed(self, camera: Camera) -> None:
@@ -230,6 +236,36 @@ async def test_snapshot_when_a_placeholder_is_not_wanted_then_it_is_503(
     async with serving() as site:
         answer = await site.answer(f"/snapshot.jpg?placeholder={value}")
         assert_refused(answer, 503)
+
+
+async def test_snapshot_when_a_new_one_is_asked_for_then_it_is_waited_for() -> None:
+    async with serving() as site:
+        site.send(picture(1))
+        asking = asyncio.create_task(site.answer("/snapshot.jpg?max_age=0"))
+        await site.asked_for_newer()
+        site.send(picture(2))
+        assert (await asking).body == picture(2)
+        assert (await site.answer("/snapshot.jpg?max_age=60")).body == picture(2)
+
+
+async def test_snapshot_when_no_new_one_comes_then_it_is_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "NEWER_TIMEOUT_S", 0.01)
+    async with serving() as site:
+        site.send(picture(1))
+        answer = await site.answer("/snapshot.jpg?max_age=0")
+        assert answer.status == 503
+        assert b"gave no new frame within 0.01 s" in answer.body
+
+
+@pytest.mark.parametrize("value", ["", "-1", "nan", "inf", "x", "3601"])
+async def test_snapshot_when_the_age_makes_no_sense_then_it_is_400(value: str) -> None:
+    async with serving() as site:
+        site.send(picture(1))
+        answer = await site.answer(f"/snapshot.jpg?max_age={value}")
+        assert answer.status == 400
+        assert b"max_age is not a number from 0 to 3600" in answer.body
 
 
 async def test_snapshot_when_asked_by_head_then_only_the_head_comes() -> None:
@@ -412,8 +448,8 @@ async def test_stream_when_frames_have_thumbnails_then_viewers_see_the_frames(
             (frame,) = await client.read_frames(parser, 1)
             assert frame.removesuffix(b"\r\n") == picture(number)
             site.send(with_thumbnail(number + 1))
-        # A snapshot is what the camera sent.
-        assert (await site.answer("/snapshot.jpg")).body == with_thumbnail(5)
+        # Those who search for FF D8 do it in snapshots as well.
+        assert (await site.answer("/snapshot.jpg")).body == picture(5)
 
 
 async def test_stream_when_asked_by_head_then_no_stream_is_opened() -> None:
