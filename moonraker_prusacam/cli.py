@@ -61,7 +61,7 @@ socket_option = click.option(
 )
 
 
-def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click calls it
+def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
         from .status import hot_path
 

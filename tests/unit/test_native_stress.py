@@ -24,6 +24,7 @@ RUN_TIMEOUT_S = 50
     ("source", "told"),
     [
         ("frame_stress.c", "20000 images, "),
+        ("intake_stress.c", "40 connections, "),
         ("pump_stress.c", "1000 viewers, 1000 opened"),
     ],
 )
