@@ -20,8 +20,10 @@ from .trajectory import Position, number, position
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Klipper plans about two seconds ahead while it keeps up, and stalls near none.
+# Klipper plans about two seconds ahead while it keeps up, and stalls near none. When
+# G-code waits for the motion to end, little is planned as well, but not for long.
 LOW_BUFFER_S = 0.5
+LOW_STATUSES = 3
 HIGH_LOAD_PER_CPU = 1.5
 # One sign of trouble counts for this long.
 BUSY_S = 10.0
@@ -66,6 +68,7 @@ class HostLoad:
         self._last_sign = -math.inf
         self._reason = ""
         self._counters: dict[str, float] = {}
+        self._low_statuses = 0
         self._cpus = os.cpu_count() or 1
 
     @property
@@ -81,11 +84,13 @@ class HostLoad:
     def update(self, status: Mapping[str, Mapping[str, Any]]) -> None:
         """Take the state of the printer objects; raises KlippyDataError."""
         toolhead = status.get("toolhead", {})
-        if _read(status.get("motion_report", {}), "live_velocity") > 0.0:
-            ahead = _read(toolhead, "print_time")
-            ahead -= _read(toolhead, "estimated_print_time")
-            if ahead < LOW_BUFFER_S:
-                self._sign(f"only {ahead:.2f} s of motion are planned")
+        ahead = _read(toolhead, "print_time") - _read(toolhead, "estimated_print_time")
+        is_moving = _read(status.get("motion_report", {}), "live_velocity") != 0.0
+        # While homing, the head moves and nothing is planned.
+        is_low = is_moving and 0.0 <= ahead < LOW_BUFFER_S
+        self._low_statuses = self._low_statuses + 1 if is_low else 0
+        if self._low_statuses >= LOW_STATUSES:
+            self._sign(f"only {ahead:.2f} s of motion are planned")
         if self._grows("stalls", _read(toolhead, "stalls")):
             self._sign("the motion stalled")
         mcu_stats = status.get("mcu", {}).get("last_stats")
