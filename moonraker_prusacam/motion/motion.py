@@ -50,6 +50,8 @@ READY_POLL_S = 1.0
 REST_DELAY_S = 0.75
 # Two slow moves can be planned at once; nothing is planned further ahead of now.
 MAX_AHEAD_S = 3600.0
+# A moment that is told as known is, when it is converted back.
+ROUNDING_NS = 1000
 
 OBJECTS = {
     "toolhead": [
@@ -109,7 +111,7 @@ class Motion:
         """The last moment, CLOCK_MONOTONIC, with a known position; 0 without one."""
         until = self._path_of_head.known_until
         moment_ns = None if math.isinf(until) else self._clock.monotonic_ns(until)
-        return 0 if moment_ns is None else moment_ns
+        return 0 if moment_ns is None else moment_ns - ROUNDING_NS
 
     @property
     def error_s(self) -> float:

@@ -61,8 +61,10 @@ class Move:
         if not isinstance(row, list) or len(row) != ROW_LENGTH:
             raise KlippyDataError(f"no row of six: {str(row)[:60]}")
         time, duration, start_velocity, acceleration = map(number, row[:4])
-        if not 0.0 <= duration <= MAX_MOVE_S:
+        # A cruise of no length may take -3e-18 s in a real print.
+        if not -TOUCHING_S <= duration <= MAX_MOVE_S:
             raise KlippyDataError(f"a move cannot take {duration:g} s")
+        duration = max(0.0, duration)
         start, direction = position(row[4]), position(row[5])
         return cls(time, duration, start_velocity, acceleration, start, direction)
 

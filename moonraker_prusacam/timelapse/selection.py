@@ -5,10 +5,11 @@
 """A steady timelapse without parking.
 
 Of all frames of a layer, it takes the one in which the head stands in a corner, or
-where it stood in the frame before. Frames come first and wait, for a second or so, until Klipper has told of the motion at
-their time. Then each is scored, the best few of a layer are kept, and at the end of the
-layer the one that jumps least from the frame before is chosen. Only x and y count: the
-camera looks from outside, and z grows by a layer.
+where it stood in the frame before. Frames come first and wait, for a second or so,
+until Klipper has told of the motion at their time. Then each is scored, the best few of
+a layer are kept, and at the end of the layer the one that jumps least from the frame
+before is chosen. Only x and y count: the camera looks from outside, and z grows by a
+layer.
 """
 
 from __future__ import annotations
