@@ -351,8 +351,8 @@ def whole_print_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Speed in mm/s, frames a second, error of a frame's time in s; bounds. Measured, as
 # median and 90th percentile of the jumps in mm, with a corner as the target:
-# 0.48 / 0.94, 0.50 / 1.1, 1.1 / 3.3, 5.6 / 12.3; frames at layer changes jump by 28, 27,
-# 28 and 23 mm. By the status alone it is 2.3 / 5.6 in the first case.
+# 0.48 / 0.94, 0.50 / 1.1, 1.1 / 3.3, 5.6 / 12.3; frames at layer changes jump by 28,
+# 27, 28 and 23 mm. By the status alone it is 2.3 / 5.6 in the first case.
 CASES = [
     (150.0, 15.0, 0.005, 1.0, 0.05),
     (300.0, 15.0, 0.005, 1.0, 0.05),
