@@ -73,11 +73,7 @@ class Engine:
         self.timelapse: Timelapse | None = None
         if config.timelapse is not None:
             self.timelapse = Timelapse(
-                config.timelapse,
-                self.cameras,
-                config.jobs_path,
-                config.videos_path,
-                self._notifier("timelapse.event"),
+                config, self.cameras, self._notifier("timelapse.event")
             )
         self.control = ControlServer(config.engine.socket_path, Methods(self).table)
         self._instance = uuid.uuid4().hex
@@ -154,6 +150,7 @@ class Engine:
             "pid": os.getpid(),
             "instance": self._instance,
             "timelapse_path": timelapse,
+            "frames_path": None if timelapse is None else str(self.config.frames_path),
         }
 
     def status(self) -> dict[str, Any]:
@@ -187,6 +184,11 @@ class Engine:
         ]
         return {
             "enabled": True,
+            "panel": {
+                "framecount": self.timelapse.panel.frame_count,
+                "lastframefile": self.timelapse.panel.frame_file,
+                "rendering": self.timelapse.is_rendering,
+            },
             "active": None if active is None else summary(active),
             "last": summary(over[-1]) if over else None,
         }

@@ -101,7 +101,7 @@ def run(file: Path) -> None:
 @config_option
 def check(file: Path) -> None:
     """Check the configuration and print every mistake in it."""
-    from .timelapse.encoder import find_ffmpeg
+    from .timelapse.video import find_ffmpeg
 
     config = _load(file)
     if config.timelapse is not None:

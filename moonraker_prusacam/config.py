@@ -34,6 +34,8 @@ from .option import (
     url,
 )
 from .secret import Secret
+from .timelapse_options import TimelapseConfig as TimelapseConfig
+from .timelapse_options import TrackConfig as TrackConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -198,38 +200,6 @@ class ConnectConfig:
 
 
 @attrs.frozen
-class TimelapseConfig:
-    """``[timelapse]``: one frame a layer, one video a print."""
-
-    enabled: bool = option(boolean, "Record every print", default=True)
-    camera: str | None = option(
-        text, "Which camera records; the first one of the file", default=None
-    )
-    trigger: str = option(
-        choice("auto", "macro", "layer"),
-        "What takes a frame: the macro, the layer of print_stats, or auto: the "
-        "layer until a macro is seen",
-        default="auto",
-    )
-    fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)
-    crf: int = option(
-        integer(0, 51), "x264's quality: lower is better and larger", default=23
-    )
-    ffmpeg: Path | None = option(
-        path, "The ffmpeg to use; one on PATH, else imageio-ffmpeg's", default=None
-    )
-    output_path: Path | None = option(
-        path, "Where videos appear; `<data_path>/timelapse`", default=None
-    )
-    jobs_path: Path | None = option(
-        path,
-        "Where frames are kept while a print runs; `<data_path>/prusacam/jobs`; on "
-        "the file system of output_path",
-        default=None,
-    )
-
-
-@attrs.frozen
 class Config:
     """One prusacam.conf."""
 
@@ -237,12 +207,24 @@ class Config:
     cameras: tuple[CameraConfig, ...] = ()
     connect: tuple[ConnectConfig, ...] = ()
     timelapse: TimelapseConfig | None = None
+    tracks: tuple[TrackConfig, ...] = ()
+
+    @property
+    def klippy_path(self) -> Path:
+        """Klipper's API socket."""
+        configured = self.timelapse and self.timelapse.klippy_socket
+        return configured or self.engine.data_path / "comms" / "klippy.sock"
 
     @property
     def videos_path(self) -> Path:
         """The folder of finished videos."""
         configured = self.timelapse and self.timelapse.output_path
         return configured or self.engine.data_path / "timelapse"
+
+    @property
+    def frames_path(self) -> Path:
+        """The folder of the newest frame, which panels look into."""
+        return self.engine.state_path / "lastframe"
 
     @property
     def jobs_path(self) -> Path:
@@ -256,8 +238,9 @@ SECTIONS: dict[str, type[Any]] = {
     "camera": CameraConfig,
     "connect": ConnectConfig,
     "timelapse": TimelapseConfig,
+    "track": TrackConfig,
 }
-NAMED = ("camera", "connect")
+NAMED = ("camera", "connect", "track")
 
 
 def option_name(field: attrs.Attribute[Any]) -> str:
@@ -308,7 +291,6 @@ class _Reader:
         engine = EngineConfig()
         cameras: list[CameraConfig] = []
         uploads: list[ConnectConfig] = []
-        timelapse: TimelapseConfig | None = None
         known = {
             name
             for kind, _, name in (section.name.partition(" ") for section in sections)
@@ -329,16 +311,32 @@ class _Reader:
                 if upload := self._build(ConnectConfig, section, camera=name):
                     secret = upload.token or stored
                     uploads.append(attrs.evolve(upload, token=secret))
-            else:
-                wanted = section.options.get("camera")
-                if wanted is not None and wanted.text:
-                    self._expect_camera(wanted.text, known, section, "camera")
-                timelapse = self._build(TimelapseConfig, section)
+        timelapse, tracks = self._read_tracks(sections, known)
         if not known:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
         for camera in cameras:
             self._expect_address(engine, camera, sections)
-        return Config(engine, tuple(cameras), tuple(uploads), timelapse)
+        return Config(engine, tuple(cameras), tuple(uploads), timelapse, tracks)
+
+    def _read_tracks(
+        self, sections: list[ini.Section], known: set[str]
+    ) -> tuple[TimelapseConfig | None, tuple[TrackConfig, ...]]:
+        timelapse: TimelapseConfig | None = None
+        tracks: list[TrackConfig] = []
+        for section in sections:
+            kind, _, name = section.name.partition(" ")
+            if kind not in ("timelapse", "track") or bool(name) != (kind in NAMED):
+                continue  # another's, or told already
+            wanted = section.options.get("camera")
+            if wanted is not None and wanted.text:
+                self._expect_camera(wanted.text, known, section, "camera")
+            if kind == "timelapse":
+                timelapse = self._build(TimelapseConfig, section)
+            elif track := self._build(TrackConfig, section, name=name):
+                tracks.append(track)
+        if tracks and not any(section.name == "timelapse" for section in sections):
+            self._fail("[track NAME] needs a [timelapse] section")
+        return timelapse, tuple(tracks)
 
     def _expect_address(
         self, engine: EngineConfig, camera: CameraConfig, sections: list[ini.Section]

@@ -108,7 +108,10 @@ class Methods:
         timelapse = self._engine.timelapse
         if since is None:
             since = time.monotonic_ns()
-        accepted = timelapse is not None and await timelapse.take_frame(layer, since)
+        is_parked = params.get("parked") is True
+        accepted = timelapse is not None and await timelapse.take_frame(
+            layer, since, is_parked=is_parked
+        )
         return {"accepted": accepted}
 
     async def timelapse_render(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002

@@ -49,6 +49,7 @@ class PrintState:
     total_duration_s: float
     layer: int | None
     total_layers: int | None
+    print_duration_s: float = 0.0
 
     @property
     def is_active(self) -> bool:
@@ -94,6 +95,7 @@ def _parse_state(state: dict[str, Any]) -> PrintState:
         total_duration_s=total_duration_s,
         layer=_optional_int(state.get("layer")),
         total_layers=_optional_int(state.get("total_layers")),
+        print_duration_s=float(state.get("print_duration_s") or 0.0),
     )
 
 

@@ -26,7 +26,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from moonraker_prusacam.errors import EmulatorError, PrusacamError
-from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 
 from .gcode_file import vase
 from .moonraker import moonraker_python
@@ -161,7 +161,7 @@ class Demo:
         if job["video"] not in [file["path"] for file in files]:
             raise EmulatorError(f"{job['video']} is not in the timelapse root: {files}")
         video = stand.data_path / "timelapse" / job["video"]
-        encoder = Encoder(find_ffmpeg(None), fps=30, crf=23)
+        encoder = FFmpeg(find_ffmpeg(None))
         frames = await encoder.count_decoded(video)
         if frames != LAYERS:
             raise EmulatorError(f"the video has {frames} frames for {LAYERS} layers")

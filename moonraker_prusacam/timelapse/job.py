@@ -2,12 +2,13 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A job directory: ``job.json`` and the frames of one print.
+"""A job directory: ``job.json``, frames and segments of one track of a print.
 
 A frame is on disk, whole and under its name, before it counts: written to a temporary
 name, synced, renamed, and the folder synced. So a power cut leaves every counted frame
-and no half one. The names carry number and layer, which makes the folder the truth
-about what was recorded; ``job.json`` holds the rest.
+and no half one. Of frames, segments are made the same way, and only then are the frames
+unlinked: where both are there, the segment holds. The names carry numbers and layers,
+which makes the folder the truth about what was recorded; ``job.json`` holds the rest.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from moonraker_prusacam.errors import TimelapseError
 
 SCHEMA = 1
 RECORD = "job.json"
+NEWEST = "newest.jpg"
 IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
+SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
 MIN_FREE_BYTES = 256 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -54,12 +57,17 @@ class JobRecord:
     filename: str
     camera: str
     trigger: str
+    track: str = ""
+    style: str = "plain"
+    print_id: str = ""
     created: float
     boot_id: str
     print_started_s: float | None
     outcome: str | None = None
     gaps: int = 0
     frames: int = 0
+    last_number: int = 0
+    size: tuple[int, int] | None = None
     last_frame: float | None = None
     video: str | None = None
     video_bytes: int | None = None
@@ -76,6 +84,40 @@ class StoredFrame:
     layer: int | None
 
 
+@attrs.frozen
+class StoredSegment:
+    """The frames ``first`` to ``last`` as ``frames`` pictures of a video."""
+
+    path: Path
+    first: int
+    last: int
+    frames: int
+
+
+@attrs.frozen
+class Contents:
+    """What a job directory holds: segments, and the frames behind the last of them."""
+
+    segments: tuple[StoredSegment, ...]
+    frames: tuple[StoredFrame, ...]
+    covered: tuple[Path, ...]
+
+    @property
+    def sealed_until(self) -> int:
+        """The number of the last frame in a segment."""
+        return self.segments[-1].last if self.segments else 0
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last frame there is."""
+        return self.frames[-1].number if self.frames else self.sealed_until
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return sum(segment.frames for segment in self.segments) + len(self.frames)
+
+
 class Job:
     """A job directory that is being written, or was."""
 
@@ -84,7 +126,16 @@ class Job:
         self.record = record
 
     @classmethod
-    def create(cls, jobs_path: Path, *, camera: str, trigger: str) -> Job:
+    def create(
+        cls,
+        jobs_path: Path,
+        *,
+        camera: str,
+        trigger: str,
+        track: str = "",
+        style: str = "plain",
+        print_id: str = "",
+    ) -> Job:
         """Make a new job directory; raises TimelapseError."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         identity = f"{stamp}-{uuid.uuid4().hex[:8]}"
@@ -94,6 +145,9 @@ class Job:
             filename="",
             camera=camera,
             trigger=trigger,
+            track=track,
+            style=style,
+            print_id=print_id,
             created=time.time(),
             boot_id=boot_id(),
             print_started_s=None,
@@ -131,14 +185,27 @@ class Job:
         text = json.dumps(cattrs.unstructure(self.record), indent=1)
         write_file(self.path / RECORD, text.encode())
 
-    def stored_frames(self) -> list[StoredFrame]:
-        """The frames on disk, in their order."""
-        frames = []
+    def contents(self) -> Contents:
+        """What is on disk, in its order; raises OSError."""
+        frames, segments = [], []
         for path in self.path.iterdir():
             if match := FRAME.fullmatch(path.name):
                 layer = None if match[2] is None else int(match[2])
                 frames.append(StoredFrame(path, int(match[1]), layer))
-        return sorted(frames, key=lambda frame: frame.number)
+            elif match := SEGMENT.fullmatch(path.name):
+                segments.append(StoredSegment(path, *map(int, match.groups())))
+        frames.sort(key=lambda frame: frame.number)
+        segments.sort(key=lambda segment: segment.first)
+        until = segments[-1].last if segments else 0
+        return Contents(
+            segments=tuple(segments),
+            frames=tuple(frame for frame in frames if frame.number > until),
+            covered=tuple(frame.path for frame in frames if frame.number <= until),
+        )
+
+    def segment_path(self, first: int, last: int, frames: int) -> Path:
+        """Where the segment of the frames ``first`` to ``last`` belongs."""
+        return self.path / f"segment-{first:06d}-{last:06d}-frames-{frames}.mp4"
 
     def add_frame(
         self, data: bytes | memoryview, number: int, layer: int | None
@@ -153,9 +220,22 @@ class Job:
                 raise TimelapseError(
                     f"less than {MIN_FREE_BYTES >> 20} MiB are free at {self.path}"
                 )
-            write_file(self.path / f"frame-{number:06d}{suffix}.jpg", data)
+            path = self.path / f"frame-{number:06d}{suffix}.jpg"
+            write_file(path, data)
+            self._note_newest(path)
         except OSError as error:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
+
+    @property
+    def newest(self) -> Path:
+        """A second name of the frame that was stored last, if it is still known."""
+        return self.path / NEWEST
+
+    def _note_newest(self, path: Path) -> None:
+        temporary = self.path / f".{NEWEST}"
+        temporary.unlink(missing_ok=True)
+        temporary.hardlink_to(path)
+        temporary.replace(self.newest)
 
     def discard_frames(self) -> None:
         """Unlink everything but the record, once a video holds the frames.

@@ -37,11 +37,17 @@ def safe_stem(filename: str) -> str:
     return cut.strip(" .-_") or "print"
 
 
-def video_name(filename: str, outcome: str | None, created: float) -> str:
-    """``<stem>_<date>_<time>.mp4``, with the outcome of a print that went wrong."""
+def video_name(
+    filename: str, outcome: str | None, created: float, track: str = ""
+) -> str:
+    """``<stem>_<date>_<time>.mp4``, with the outcome of a print that went wrong.
+
+    Tracks besides the first one have their names in it.
+    """
     stamp = time.strftime("%Y%m%d_%H%M%S", time.localtime(created))
     ending = "" if outcome in (None, "complete") else f"_{outcome}"
-    return f"{safe_stem(filename)}_{stamp}{ending}.mp4"
+    which = f"_{safe_stem(track)}" if track else ""
+    return f"{safe_stem(filename)}_{stamp}{which}{ending}.mp4"
 
 
 def unused(folder: Path, name: str) -> str:

@@ -1,17 +1,20 @@
-# Takes a print's frames and stores them.
+# Takes the frames of one track of a print and stores them.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From triggers to frames on disk.
 
 Whoever triggers never waits: triggers queue up, one worker takes for each the first
-frame that began after it, and stores it off the event loop.
+frame that began after it, and stores it off the event loop. What a smart track finds
+later replaces a frame that is there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -20,10 +23,16 @@ from moonraker_prusacam.errors import FrameUnavailable, TimelapseError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
+from .selection import Target
+from .smart import FrameStream, SmartChoice
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from moonraker_prusacam.camera import Frame
+    from moonraker_prusacam.config import TrackConfig
+    from moonraker_prusacam.motion import Motion
+    from moonraker_prusacam.print_job import PrintState
 
     from .job import Job
 
@@ -33,7 +42,7 @@ MAX_TRIGGERS = 16
 FRAME_TIMEOUT_S = 2.0
 
 
-class FrameSource(Protocol):
+class FrameSource(FrameStream, Protocol):
     """What a recorder needs of a camera."""
 
     async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
@@ -42,20 +51,30 @@ class FrameSource(Protocol):
 
 @attrs.frozen
 class Trigger:
-    """Take a frame of ``layer`` that begins after ``monotonic_ns``."""
+    """Take a frame of ``layer`` that begins after ``monotonic_ns``.
+
+    ``found`` is a better one for a number that has a frame already.
+    """
 
     layer: int | None
     monotonic_ns: int
     number: int
+    found: Frame | None = None
 
 
 class Recorder:
     """Records one job until it is closed."""
 
     def __init__(
-        self, job: Job, camera: FrameSource, on_frame: Callable[[Job, Trigger], None]
+        self,
+        job: Job,
+        track: TrackConfig,
+        camera: FrameSource,
+        motion: Motion | None,
+        on_frame: Callable[[Job, Trigger, bool], Awaitable[None]],
     ) -> None:
         self.job = job
+        self._track = track
         self._camera = camera
         self._on_frame = on_frame
         self._triggers: asyncio.Queue[Trigger] = asyncio.Queue(MAX_TRIGGERS)
@@ -63,31 +82,66 @@ class Recorder:
         self._state_log = StateLog(log, f"Timelapse {job.record.id}")
         self._number = self._stored = 0
         self._layer: int | None = None
+        self._layers: dict[int, int | None] = {}
         self._macro_seen = False
+        self._interval_s = track.interval_s if track.trigger == "interval" else 0.0
+        self._interval_changed = asyncio.Event()
+        self._is_running = asyncio.Event()
+        self._smart: SmartChoice | None = None
+        if job.record.style == "smart" and motion is not None:
+            self._smart = SmartChoice(
+                camera, motion, Target(track.target), self._found_better
+            )
 
     async def start(self) -> None:
         """Begin to serve triggers, after the last frame that is on disk already."""
-        frames = await asyncio.to_thread(self.job.stored_frames)
-        if frames:
-            self._number = self._stored = frames[-1].number
-            self._layer = frames[-1].layer
-        self.job.record.frames = len(frames)
+        contents = await asyncio.to_thread(self.job.contents)
+        record = self.job.record
+        self._number = max(contents.last_number, record.last_number)
+        self._stored = contents.last_number
+        if contents.frames:
+            self._layer = contents.frames[-1].layer
+        record.frames = contents.count
         self._tasks.start("frames", self._run())
+        self._tasks.start("interval", self._keep_time())
+
+    @property
+    def settled_until(self) -> int:
+        """Frames up to this number are not replaced any more."""
+        number = self._number - 1  # a macro may still replace the last one
+        if self._smart is not None:
+            first = self._stored - 2 * MAX_TRIGGERS
+            for candidate in range(max(1, first), number + 1):
+                if not self._smart.is_settled(candidate):
+                    return candidate - 1
+        return min(number, self._stored)
+
+    def print_changed(self, state: PrintState) -> None:
+        """Follow the print: an interval runs from the first layer on, not in pauses."""
+        has_begun = self._track.start == "print" or (
+            state.layer >= 1 if state.layer is not None else state.print_duration_s > 0
+        )
+        if state.state == "printing" and has_begun:
+            self._is_running.set()
+        else:
+            self._is_running.clear()
 
     def layer_changed(self, layer: int, monotonic_ns: int) -> bool:
         """Take a frame of a layer that print_stats reports, if that is wanted."""
-        is_ours = self.job.record.trigger != "macro" and not self._macro_seen
+        is_ours = self.job.record.trigger in ("auto", "layer") and not self._macro_seen
         if not is_ours or layer < 1 or layer == self._layer:
             return False
-        return self._queue(layer, monotonic_ns, self._number + 1)
+        return self._queue(layer, monotonic_ns, self._number + 1, is_parked=False)
 
-    def macro_called(self, layer: int | None, monotonic_ns: int) -> bool:
+    def macro_called(
+        self, layer: int | None, monotonic_ns: int, *, is_parked: bool
+    ) -> bool:
         """Take the frame that a macro asks for.
 
         From the first one on, the macro has the say. print_stats tells of the layer up
         to 250 ms before or after it; one frame a layer is kept, and it is the macro's.
         """
-        if self.job.record.trigger == "layer":
+        if self.job.record.trigger not in ("auto", "macro"):
             return False
         replaces = (
             not self._macro_seen
@@ -96,28 +150,71 @@ class Recorder:
             and self._number > 0
         )
         self._macro_seen = True
-        return self._queue(layer, monotonic_ns, self._number + (not replaces))
+        number = self._number + (not replaces)
+        return self._queue(layer, monotonic_ns, number, is_parked=is_parked)
+
+    def keep_interval(self, interval_s: float | None) -> None:
+        """Take a frame every ``interval_s``, besides what else triggers; None: no."""
+        self._interval_s = interval_s or 0.0
+        self._interval_changed.set()
 
     async def finish(self) -> None:
         """Serve the triggers that are queued, then stop."""
         try:
+            if self._smart is not None:
+                self._smart.finish()
             await self._triggers.join()
         finally:
             await self.aclose()
 
     async def aclose(self) -> None:
         """Stop at once. Idempotent."""
+        if self._smart is not None:
+            self._smart.close()
         await self._tasks.aclose()
 
-    def _queue(self, layer: int | None, monotonic_ns: int, number: int) -> bool:
+    def _queue(
+        self, layer: int | None, monotonic_ns: int, number: int, *, is_parked: bool
+    ) -> bool:
+        self.job.record.last_number = number
         try:
             self._triggers.put_nowait(Trigger(layer, monotonic_ns, number))
         except asyncio.QueueFull:
             self.job.record.gaps += 1
             self._state_log.report("frames are asked for faster than they come")
             return False
-        self._number, self._layer = number, layer
+        finally:
+            self._number, self._layer = number, layer
+        if self._smart is not None and not is_parked:
+            self._layers[number] = layer
+            self._smart.layer_began(number, monotonic_ns)
         return True
+
+    def _found_better(self, number: int, frame: Frame) -> None:
+        layer = self._layers.pop(number, None)
+        try:
+            self._triggers.put_nowait(Trigger(layer, 0, number, frame))
+        except asyncio.QueueFull:
+            self._state_log.report("the disk does not keep up with better frames")
+
+    async def _keep_time(self) -> None:
+        """Trigger by time, on a grid that pauses do not shift."""
+        due = time.monotonic()
+        while True:
+            self._interval_changed.clear()
+            if self._interval_s:
+                await self._is_running.wait()
+                now = time.monotonic()
+                if now >= due:
+                    number = self._number + 1
+                    self._queue(
+                        self._layer, time.monotonic_ns(), number, is_parked=True
+                    )
+                    due += self._interval_s * (1 + (now - due) // self._interval_s)
+            wait_s = max(0.0, due - time.monotonic()) if self._interval_s else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._interval_changed.wait()
 
     async def _run(self) -> None:
         while True:
@@ -125,23 +222,34 @@ class Recorder:
             try:
                 await self._take(trigger)
             except (FrameUnavailable, TimelapseError) as error:
-                self.job.record.gaps += 1
-                self._state_log.report(f"a frame is missing: {error}")
+                await self._missed(f"a frame is missing: {error}", trigger)
             except Exception:  # one bad frame must not end the recording
-                self.job.record.gaps += 1
                 log.exception("Timelapse: frame %d failed", trigger.number)
+                await self._missed("a frame failed", trigger)
             finally:
                 self._triggers.task_done()
 
     async def _take(self, trigger: Trigger) -> None:
-        frame = await self._camera.wait_newer(trigger.monotonic_ns, FRAME_TIMEOUT_S)
+        frame = trigger.found
+        if frame is None:
+            delay_ns = int(self._track.frame_delay_s * 1e9)
+            than_ns = trigger.monotonic_ns + delay_ns
+            frame = await self._camera.wait_newer(than_ns, FRAME_TIMEOUT_S)
         record = self.job.record
         await asyncio.to_thread(
             self.job.add_frame, frame.data, trigger.number, trigger.layer
         )
-        if trigger.number != self._stored:
+        if trigger.number > self._stored:
             record.frames += 1
             self._stored = trigger.number
         record.last_frame = frame.wall_time
         self._state_log.report("frames are recorded", logging.INFO)
-        self._on_frame(self.job, trigger)
+        if trigger.found is None:
+            await self._on_frame(self.job, trigger, True)
+
+    async def _missed(self, reason: str, trigger: Trigger) -> None:
+        if trigger.found is not None:
+            return  # there is one, only not the best
+        self.job.record.gaps += 1
+        self._state_log.report(reason)
+        await self._on_frame(self.job, trigger, False)

@@ -2,7 +2,7 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Renders one job after the other.
+"""Joins what is sealed to a video, one job after the other.
 
 The state is on disk, so a job that was being rendered when the host went down is
 rendered again. The video appears in the folder that the UIs watch by one rename: they
@@ -16,27 +16,36 @@ import errno
 import logging
 import shutil
 import time
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.durable import sync_directory, sync_file
-from moonraker_prusacam.errors import RenderError, TimelapseError
-from moonraker_prusacam.tasks import TaskOwner
+import attrs
 
-from .encoder import Encoder, find_ffmpeg
+from moonraker_prusacam.durable import sync_directory, sync_file
+from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.tasks import TaskOwner
+from moonraker_prusacam.version import __version__
+
 from .job import JobState
 from .naming import unused, video_name
+from .preview import last_picture
+from .video import Tags, Timing, hold_segment, join
+from .video.poster import make_poster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
 
-    from .job import Job, StoredFrame
+    from .job import Job
+    from .sealer import Sealer
 
 log = logging.getLogger(__name__)
 
 TEMPORARY = "video.tmp.mp4"
+HOLD = "hold.tmp.mp4"
+PREVIEW = "preview.tmp.jpg"
 
 
 class Renderer:
@@ -45,10 +54,14 @@ class Renderer:
     def __init__(
         self,
         config: TimelapseConfig,
+        cameras: Mapping[str, CameraConfig],
         videos_path: Path,
+        sealer: Sealer,
         on_change: Callable[[Job, str], None],
     ) -> None:
         self._config = config
+        self._cameras = cameras
+        self._sealer = sealer
         self._videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
@@ -87,17 +100,11 @@ class Renderer:
 
     async def _render(self, job: Job) -> None:
         record = job.record
-        frames = await asyncio.to_thread(job.stored_frames)
-        if not frames:
-            raise TimelapseError("no frame was recorded")
         record.state, record.error = JobState.RENDERING, None
         await asyncio.to_thread(job.save)
         self._on_change(job, "started")
         if not await asyncio.to_thread(self._is_published, job):
-            ffmpeg = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
-            encoder = Encoder(ffmpeg, fps=self._config.fps, crf=self._config.crf)
-            shown = await self._encode(encoder, job, frames)
-            await asyncio.to_thread(self._publish, job, shown)
+            await self._make(job)
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
@@ -105,28 +112,64 @@ class Renderer:
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
 
-    async def _encode(
-        self, encoder: Encoder, job: Job, frames: list[StoredFrame]
-    ) -> list[StoredFrame]:
-        """Make the video of ``frames``; returns those that are in it."""
-        temporary = job.path / TEMPORARY
-        try:
-            await encoder.encode([frame.path for frame in frames], temporary)
-        except RenderError:
-            # One frame that is no picture must not cost the others their video.
-            sound = [frame for frame in frames if await encoder.can_decode(frame.path)]
-            if len(sound) in (0, len(frames)):
-                raise
-            broken = len(frames) - len(sound)
-            log.warning(
-                "Timelapse: %d frames of job %s cannot be decoded and are left out",
-                broken,
-                job.record.id,
-            )
-            await encoder.encode([frame.path for frame in sound], temporary)
-            job.record.gaps += broken
-            return sound
-        return frames
+    async def _make(self, job: Job) -> None:
+        """Join all segments to a video, and publish it."""
+        contents = await self._sealer.seal_rest(job)
+        if not contents.segments:
+            raise TimelapseError("no frame was recorded")
+        ffmpeg = await self._sealer.ffmpeg()
+        last = await last_picture(ffmpeg, job, contents)
+        timing = self._timing
+        paths = [segment.path for segment in contents.segments]
+        held = timing.held_frames(contents.count, self._config.hold_s)
+        if held:
+            path = job.path / HOLD
+            settings = self._sealer.settings(job)
+            if last.is_flipped:
+                settings = attrs.evolve(
+                    settings, flip_horizontal=False, flip_vertical=False
+                )
+            await hold_segment(ffmpeg, last.path, held, path, settings)
+            paths.append(path)
+        result = await join(
+            ffmpeg,
+            paths,
+            job.path / TEMPORARY,
+            timing,
+            rotation=self._rotation(job),
+            tags=Tags(
+                title=PurePosixPath(job.record.filename).stem,
+                comment=f"moonraker-prusacam {__version__}",
+                created=job.record.created,
+            ),
+            held=held,
+        )
+        job.record.frames = result.frames - held
+        camera = self._cameras.get(job.record.camera)
+        preview, to_flip = job.path / PREVIEW, not last.is_flipped
+        await make_poster(
+            ffmpeg,
+            last.path,
+            preview,
+            flip_horizontal=bool(camera and camera.flip_horizontal and to_flip),
+            flip_vertical=bool(camera and camera.flip_vertical and to_flip),
+            rotation=self._rotation(job),
+        )
+        await asyncio.to_thread(self._publish, job, preview)
+
+    @property
+    def _timing(self) -> Timing:
+        config = self._config
+        return Timing(
+            fps=config.fps,
+            target_length_s=config.target_length_s or None,
+            min_fps=config.min_fps,
+            max_fps=config.max_fps,
+        )
+
+    def _rotation(self, job: Job) -> int:
+        camera = self._cameras.get(job.record.camera)
+        return 0 if camera is None else camera.rotation
 
     def _is_published(self, job: Job) -> bool:
         """Whether an earlier try got as far as the rename."""
@@ -139,7 +182,7 @@ class Renderer:
             return False
         return size_bytes == record.video_bytes
 
-    def _publish(self, job: Job, frames: list[StoredFrame]) -> None:
+    def _publish(self, job: Job, preview: Path) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
@@ -148,15 +191,10 @@ class Renderer:
         record, folder = job.record, self._videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
-        name = video_name(record.filename, record.outcome, record.created)
+        name = video_name(record.filename, record.outcome, record.created, record.track)
         record.video = unused(folder, name)
         record.video_bytes = temporary.stat().st_size
-        record.frames = len(frames)
         job.save()
-        sync_file(temporary)
-        preview = temporary.with_suffix(".jpg")
-        shutil.copyfile(frames[-1].path, preview)
-        sync_file(preview)
         video = folder / record.video
         _move(preview, video.with_suffix(".jpg"))
         _move(temporary, video)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import TimelapseError
@@ -22,18 +23,21 @@ from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
 from .job import Job, JobState, boot_id, remove_stillborn
-from .recorder import Recorder, Trigger
+from .panel import Panel
+from .recording import Recordings
 from .renderer import Renderer
+from .sealer import Sealer, drop_leftovers
 from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
-    from .recorder import FrameSource
+    from .recorder import FrameSource, Trigger
+    from .recording import Recording
 
 log = logging.getLogger(__name__)
 
@@ -45,24 +49,39 @@ class Timelapse:
 
     def __init__(
         self,
-        config: TimelapseConfig,
+        config: Config,
         cameras: Mapping[str, FrameSource],
-        jobs_path: Path,
-        videos_path: Path,
         notify: Callable[[dict[str, Any]], None],
     ) -> None:
-        self._config = config
-        self._cameras = cameras
-        self._jobs_path = jobs_path
+        assert config.timelapse is not None  # noqa: S101
+        self._config = config.timelapse
+        self._jobs_path = config.jobs_path
         self._notify = notify
-        self._recorder: Recorder | None = None
+        self._recording: Recording | None = None
         self._opened_ns = 0  # the moment of the signal that opened the job
         self._options: StartOptions | None = None
         self._jobs: list[Job] = []
         # The running print is not recorded (any more), because someone said so.
         self._is_ignored = False
         self._is_over = False
-        self._renderer = Renderer(config, videos_path, self._rendering)
+        camera_configs = {camera.name: camera for camera in config.cameras}
+        self.panel = Panel(config.frames_path)
+        self._sealer = Sealer(config.timelapse, camera_configs)
+        self._renderer = Renderer(
+            config.timelapse,
+            camera_configs,
+            config.videos_path,
+            self._sealer,
+            self._rendering,
+        )
+        self._recordings = Recordings(
+            (config.timelapse, *config.tracks),
+            cameras,
+            config.jobs_path,
+            config.klippy_path,
+            self._sealer,
+            self._frame_stored,
+        )
         # Signals are served one after the other, in the order of their arrival.
         self._turn = asyncio.Lock()
         self._tasks = TaskOwner("timelapse")
@@ -70,31 +89,42 @@ class Timelapse:
     async def start(self) -> None:
         """Take up what an earlier run left; raises TimelapseError."""
         try:
-            self._jobs = await asyncio.to_thread(_load_jobs, self._jobs_path)
+            await asyncio.to_thread(self.panel.open)
+            self._jobs = await asyncio.to_thread(
+                _load_jobs, self._jobs_path, keep_frames=self._config.save_frames
+            )
         except OSError as error:
-            raise TimelapseError(f"{self._jobs_path}: {error.strerror}") from error
+            place = error.filename or self._jobs_path
+            raise TimelapseError(f"{place}: {error.strerror}") from error
+        self._sealer.start()
         self._renderer.start()
         recording = [job for job in self._jobs if _is(job, JobState.RECORDING)]
         for job in self._jobs:
             if _is(job, JobState.RENDERING):
                 self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
-        resumed = recording.pop() if recording else None
-        if resumed is not None and resumed.record.camera in self._cameras:
-            await self._record(resumed)
-        elif resumed is not None:
-            recording.append(resumed)
+        newest = recording[-1].record.print_id if recording else None
+        resumed = [
+            job
+            for job in recording
+            if job.record.print_id == newest and self._recordings.can_resume(job)
+        ]
         for job in recording:
-            await self._close_job(job, "interrupted")
+            if job not in resumed:
+                await self._close_job(job, "interrupted")
+        if resumed:
+            self._recording = await self._recordings.resume(resumed)
 
     async def aclose(self) -> None:
         """Stop recording; the job is continued after the next start. Idempotent."""
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            await recorder.aclose()
-            await self._save(recorder.job)
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording.aclose()
+            for job in recording.jobs:
+                await self._save(job)
         await self._tasks.aclose()
         await self._renderer.aclose()
+        await self._sealer.aclose()
 
     @property
     def jobs(self) -> list[Job]:
@@ -104,7 +134,12 @@ class Timelapse:
     @property
     def active(self) -> Job | None:
         """The job that is being recorded."""
-        return None if self._recorder is None else self._recorder.job
+        return None if self._recording is None else self._recording.jobs[0]
+
+    @property
+    def is_rendering(self) -> bool:
+        """Whether a job is being rendered, or waits for it."""
+        return any(_is(job, JobState.RENDERING) for job in self._jobs)
 
     async def handle(self, event: PrintEvent) -> None:
         """Follow the printer."""
@@ -114,8 +149,8 @@ class Timelapse:
                 await self._ensure_job(event, state)
             elif (outcome := outcome_of(event)) is not None:
                 await self._print_over(outcome, event)
-            if self._recorder and state and state.is_active and state.layer is not None:
-                self._recorder.layer_changed(state.layer, event.monotonic_ns)
+            if self._recording and state and state.is_active:
+                self._recording.print_changed(state, event.monotonic_ns)
 
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
         """What the start macro asks for: ENABLE=0|1, TRIGGER=auto|macro|layer.
@@ -128,20 +163,32 @@ class Timelapse:
             await self._begin(self._options)
             return self.active
 
-    async def take_frame(self, layer: int | None, monotonic_ns: int) -> bool:
-        """Take the frame that a macro asks for; False when it will not be taken."""
+    async def take_frame(
+        self, layer: int | None, monotonic_ns: int, *, is_parked: bool = False
+    ) -> bool:
+        """Take the frame that a macro asks for; False when it will not be taken.
+
+        ``is_parked``: the head stands where the macro wants it to be seen.
+        """
         async with self._turn:
-            if self._recorder is None and not (self._is_ignored or self._is_over):
+            if self._recording is None and not (self._is_ignored or self._is_over):
                 await self._open(monotonic_ns)
-            return self._recorder is not None and self._recorder.macro_called(
-                layer, monotonic_ns
+            return self._recording is not None and self._recording.macro_called(
+                layer, monotonic_ns, is_parked=is_parked
             )
+
+    async def keep_interval(self, interval_s: float | None) -> bool:
+        """Take frames by time as well, or no longer; False when nothing is recorded."""
+        async with self._turn:
+            if self._recording is not None:
+                self._recording.keep_interval(interval_s)
+            return self._recording is not None
 
     async def render(self) -> Job:
         """Render the job of now, else the newest that failed; raises TimelapseError."""
         async with self._turn:
-            if self._recorder is not None:
-                job = self._recorder.job
+            if self._recording is not None:
+                job = self._recording.jobs[0]
                 self._is_ignored = True
                 self._end("complete")
                 return job
@@ -156,11 +203,12 @@ class Timelapse:
         if self._is_ignored:
             await self._discard()
             return
-        if self._recorder is None:
+        if self._recording is None:
             await self._open(options.asked_ns)
-        if self._recorder is not None:
-            self._recorder.job.record.trigger = options.trigger
-            await self._save(self._recorder.job)
+        if self._recording is not None:
+            job = self._recording.jobs[0]
+            job.record.trigger = options.trigger
+            await self._save(job)
 
     async def _print_over(self, outcome: str, event: PrintEvent) -> None:
         """End the job, unless ``event`` tells of the print before.
@@ -184,9 +232,9 @@ class Timelapse:
         if self._is_ignored:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
-        if self._recorder and not fits(self._recorder.job, state, started_s):
+        if self._recording and not fits(self._recording.jobs[0], state, started_s):
             self._end("interrupted")
-        if self._recorder is None and event.kind is PrintEventKind.SYNC:
+        if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
                 job.record.outcome == "complete"
@@ -196,54 +244,44 @@ class Timelapse:
             )
             if self._is_ignored:
                 return
-        if self._recorder is None and self._config.enabled:
+        if self._recording is None and self._config.enabled:
             await self._open(event.monotonic_ns)
-        if self._recorder is None:
-            return
-        record = self._recorder.job.record
-        if record.print_started_s is None or not record.filename:
-            record.filename = record.filename or state.filename
-            record.print_started_s = started_s
-            await self._save(self._recorder.job)
+        for job in self._recording.jobs if self._recording else ():
+            record = job.record
+            if record.print_started_s is None or not record.filename:
+                record.filename = record.filename or state.filename
+                record.print_started_s = started_s
+                await self._save(job)
 
     async def _open(self, monotonic_ns: int) -> None:
-        name = self._config.camera or next(iter(self._cameras))
         try:
-            job = await asyncio.to_thread(
-                Job.create,
-                self._jobs_path,
-                camera=name,
-                trigger=self._config.trigger,
-            )
+            self._recording = await self._recordings.open(None)
         except TimelapseError as error:
             log.error("Timelapse: this print is not recorded: %s", error)  # noqa: TRY400
             self._is_ignored = True
             return
-        self._jobs.append(job)
+        self._jobs += self._recording.jobs
         self._opened_ns = monotonic_ns
-        await self._record(job)
-        self._notify({"event": "recording", "job": summary(job)})
-
-    async def _record(self, job: Job) -> None:
-        recorder = Recorder(job, self._cameras[job.record.camera], self._frame_stored)
-        await recorder.start()
-        self._recorder = recorder
+        for job in self._recording.jobs:
+            self._notify({"event": "recording", "job": summary(job)})
 
     def _end(self, outcome: str) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
             # Frames that are still due must not keep the next print waiting.
-            self._tasks.start("finish", self._finish(recorder, outcome))
+            self._tasks.start("finish", self._finish(recording, outcome))
 
-    async def _finish(self, recorder: Recorder, outcome: str) -> None:
-        await recorder.finish()
-        await self._close_job(recorder.job, outcome)
+    async def _finish(self, recording: Recording, outcome: str) -> None:
+        await recording.finish()
+        for job in recording.jobs:
+            await self._close_job(job, outcome)
 
     async def _discard(self) -> None:
-        recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            await recorder.aclose()
-            await self._remove(recorder.job)
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording.aclose()
+            for job in recording.jobs:
+                await self._remove(job)
 
     async def _close_job(self, job: Job, outcome: str) -> None:
         job.record.outcome = outcome
@@ -268,18 +306,57 @@ class Timelapse:
         self._jobs.remove(job)
         await asyncio.to_thread(job.remove)
 
-    def _frame_stored(self, job: Job, trigger: Trigger) -> None:
+    async def _frame_stored(self, job: Job, trigger: Trigger, is_stored: bool) -> None:
+        """Let the panels see the newest frame of the first track, and tell of it."""
+        self._sealer.frame_stored()
+        if is_stored and not job.record.track:
+            try:
+                await asyncio.to_thread(self.panel.show, job, job.record.frames)
+            except OSError as error:
+                log.warning("Timelapse: %s: %s", self.panel.folder, error.strerror)
         self._notify(
             {
                 "event": "frame",
+                "status": "success" if is_stored else "error",
                 "job": job.record.id,
+                "track": job.record.track,
                 "frame": trigger.number,
                 "layer": trigger.layer,
+                "framecount": self.panel.frame_count,
+                "framefile": self.panel.frame_file,
             }
         )
 
     def _rendering(self, job: Job, status: str) -> None:
-        self._notify({"event": "render", "status": status, "job": summary(job)})
+        record = job.record
+        preview = "" if record.video is None else f"{PurePath(record.video).stem}.jpg"
+        self._notify(
+            {
+                "event": "render",
+                "status": status,
+                "job": summary(job),
+                "framecount": record.frames,
+                "filename": record.video or "",
+                "printfile": record.filename,
+                "previewimage": preview,
+                "msg": _message(job, status),
+                "settings": {
+                    "framerate": self._config.fps,
+                    "crf": self._config.crf,
+                    "pixelformat": "yuv420p",
+                },
+            }
+        )
+
+
+def _message(job: Job, status: str) -> str:
+    """What the panels show; short, and without paths."""
+    if status == "error":
+        reason = (job.record.error or "unknown").rpartition("/")[2]
+        return f"Rendering the timelapse failed: {reason}"
+    return {"started": "Rendering the timelapse", "success": "Timelapse is rendered"}[
+        status
+    ]
 
 
 def summary(job: Job) -> dict[str, Any]:
@@ -291,6 +368,7 @@ def summary(job: Job) -> dict[str, Any]:
         "state": str(record.state),
         "filename": record.filename,
         "camera": record.camera,
+        "track": record.track,
         "outcome": record.outcome,
         "frames": record.frames,
         "gaps": record.gaps,
@@ -309,7 +387,7 @@ def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
 
 
-def _load_jobs(jobs_path: Path) -> list[Job]:
+def _load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
     boot_id()  # reads a file, so not later on the event loop
     jobs_path.mkdir(parents=True, exist_ok=True)
     jobs = []
@@ -323,7 +401,9 @@ def _load_jobs(jobs_path: Path) -> list[Job]:
                 log.warning("Timelapse: left alone: %s", error)
             continue
         jobs.append(job)
-        if _is(job, JobState.DONE):
-            with contextlib.suppress(OSError):
-                job.discard_frames()  # a kill may have come before it
+        with contextlib.suppress(OSError):  # a kill may have come before it
+            if _is(job, JobState.DONE):
+                job.discard_frames()
+            else:
+                drop_leftovers(job, keep_frames=keep_frames)
     return jobs

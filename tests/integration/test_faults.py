@@ -13,7 +13,7 @@ import pytest
 
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import Stand
-from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def only_video(stand: Stand) -> int:
     await stand.until(is_over, "the video", PRINT_TIMEOUT_S)
     (job,) = await jobs(stand)
     assert job["state"] == "done", job["error"]
-    encoder = Encoder(await asyncio.to_thread(find_ffmpeg, None), fps=30, crf=23)
+    encoder = FFmpeg(await asyncio.to_thread(find_ffmpeg, None))
     path = stand.data_path / "timelapse" / job["video"]
     frames = await encoder.count_decoded(path)
     assert frames == job["frames"]

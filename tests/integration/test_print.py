@@ -20,7 +20,7 @@ from PIL import Image
 from moonraker_prusacam.emulator.camera import read_tag
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import CAMERA, Stand
-from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ async def finished_job(stand: Stand) -> dict[str, Any]:
 async def decoded_frames(stand: Stand, job: dict[str, Any]) -> int:
     files = await stand.moonraker.request("GET", "/server/files/list", root="timelapse")
     assert job["video"] in [file["path"] for file in files]
-    encoder = Encoder(await asyncio.to_thread(find_ffmpeg, None), fps=30, crf=23)
+    encoder = FFmpeg(await asyncio.to_thread(find_ffmpeg, None))
     return await encoder.count_decoded(stand.data_path / "timelapse" / job["video"])
 
 

@@ -16,6 +16,7 @@ from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from tests.support import jpeg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from moonraker_prusacam.timelapse import Job, Timelapse
@@ -35,6 +36,12 @@ class StubCamera:
         """Wait until a frame was asked for so many times."""
         async with asyncio.timeout(WAIT_S), self._asked:
             await self._asked.wait_for(lambda: len(self.requests) >= times)
+
+    def subscribe(self, callback: Callable[[Frame], None]) -> None:
+        """Tracks that choose their frames are tested with a real camera."""
+
+    def unsubscribe(self, callback: Callable[[Frame], None]) -> None:
+        """See ``subscribe``."""
 
     async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
         """A frame that begins now."""

@@ -19,10 +19,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from moonraker_prusacam.config import TimelapseConfig
+from moonraker_prusacam.config import (
+    CameraConfig,
+    Config,
+    EngineConfig,
+    TimelapseConfig,
+)
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
 from moonraker_prusacam.timelapse import Job, JobState, Timelapse, summary
-from moonraker_prusacam.timelapse.encoder import Encoder, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 from tests.support.events import Events
 from tests.support.timelapse import Printer, StubCamera, frame_names, videos
 
@@ -37,20 +42,25 @@ class Host:
         self.jobs_path = path / "jobs"
         self.videos_path = path / "timelapse"
         self.camera = StubCamera()
-        self.config = TimelapseConfig()
+        self.path = path
+        self.config = TimelapseConfig(style="plain", frame_delay_s=0)
         self.events = Events()
         self._open: list[Timelapse] = []
 
     async def boot(self, **options: Any) -> Timelapse:
         """A new engine, as after a crash of the one before."""
         self.events = Events()
-        timelapse = Timelapse(
-            attrs.evolve(self.config, **options),
-            {"front": self.camera},
-            self.jobs_path,
-            self.videos_path,
-            self.events,
+        config = Config(
+            EngineConfig(data_path=self.path),
+            (CameraConfig(name="front", source="tcp://bedcam"),),
+            timelapse=attrs.evolve(
+                self.config,
+                jobs_path=self.jobs_path,
+                output_path=self.videos_path,
+                **options,
+            ),
         )
+        timelapse = Timelapse(config, {"front": self.camera}, self.events)
         self._open.append(timelapse)
         await timelapse.start()
         return timelapse
@@ -67,7 +77,7 @@ class Host:
 
     async def frames_in(self, video: str) -> int:
         ffmpeg = await asyncio.to_thread(find_ffmpeg, None)
-        encoder = Encoder(ffmpeg, fps=30, crf=23)
+        encoder = FFmpeg(ffmpeg)
         return await encoder.count_decoded(self.videos_path / video)
 
     async def aclose(self) -> None:

@@ -87,7 +87,7 @@ def test_stored_frames_when_other_files_are_there_then_only_frames_in_order(
     job.add_frame(b"1", 1, 7)
     (job.path / ".frame-000003.jpg.tmp").write_bytes(b"half")
     (job.path / "frame-4.jpg").write_bytes(b"not ours")
-    frames = job.stored_frames()
+    frames = job.contents().frames
     assert [(frame.number, frame.layer) for frame in frames] == [
         (1, 7),
         (2, 7),
@@ -100,7 +100,7 @@ def test_add_frame_when_number_and_layer_are_the_same_then_it_is_replaced(
 ) -> None:
     job.add_frame(b"old", 1, 3)
     job.add_frame(b"new", 1, 3)
-    (frame,) = job.stored_frames()
+    (frame,) = job.contents().frames
     assert frame.path.read_bytes() == b"new"
 
 

@@ -1,0 +1,53 @@
+# The last picture of a job, whatever became of its frames.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finds the picture that ends a video: its preview, and what is held."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import attrs
+
+from moonraker_prusacam.errors import RenderError
+
+from .video.picture import inspect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .job import Contents, Job
+    from .video import FFmpeg
+
+EXTRACT_TIMEOUT_S = 60.0
+LAST = "last.tmp.jpg"
+
+
+@attrs.frozen
+class LastPicture:
+    """A JPEG; ``is_flipped`` when it comes out of a segment."""
+
+    path: Path
+    is_flipped: bool
+
+
+async def last_picture(ffmpeg: FFmpeg, job: Job, contents: Contents) -> LastPicture:
+    """The newest frame, else the last picture of the last segment.
+
+    Raises RenderError.
+    """
+    if (await asyncio.to_thread(inspect, job.newest)).is_whole:
+        return LastPicture(job.newest, is_flipped=False)
+    path = job.path / LAST
+    segment = contents.segments[-1]
+    # Every picture is written over the one before it.
+    await ffmpeg.run(
+        ["-i", segment.path.name, "-q:v", "2", "-f", "image2", "-update", "1", LAST],
+        timeout_s=EXTRACT_TIMEOUT_S,
+        folder=job.path,
+    )
+    if not (await asyncio.to_thread(inspect, path)).is_whole:
+        raise RenderError(f"{segment.path.name} has no last picture")
+    return LastPicture(path, is_flipped=True)

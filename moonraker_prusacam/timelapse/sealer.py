@@ -1,0 +1,250 @@
+# Frames of running jobs into segments, while the print goes on.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encodes as the print goes on, so that at its end little is left to do.
+
+One ffmpeg at a time, for all jobs, and none while the printer's host is busy: frames
+are safe on disk, segments can wait. A frame is unlinked when its segment is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from moonraker_prusacam.durable import sync_directory
+from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.tasks import TaskOwner
+
+from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
+from .video.mp4 import read_track
+from .video.picture import inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.motion import Motion
+
+    from .job import Contents, Job, StoredFrame
+
+log = logging.getLogger(__name__)
+
+BUSY_RETRY_S = 5.0
+FAILED_RETRY_S = 60.0
+# A gap that is filled by repeating a frame is no longer than this.
+MAX_REPEATS = 250
+
+
+class Recording(Protocol):
+    """What the sealer needs of a recorder."""
+
+    @property
+    def job(self) -> Job:
+        """The job that is recorded."""
+
+    @property
+    def settled_until(self) -> int:
+        """Frames up to this number are not replaced any more."""
+
+
+class Sealer:
+    """Owns all encoding; what ``watch`` is given tells of the load of the host."""
+
+    def __init__(
+        self, config: TimelapseConfig, cameras: Mapping[str, CameraConfig]
+    ) -> None:
+        self._config = config
+        self._cameras = cameras
+        self._motion: Motion | None = None
+        self._recordings: list[Recording] = []
+        self._stored = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._ffmpeg: FFmpeg | None = None
+        self._state_log = StateLog(log, "Timelapse encoder")
+        self._tasks = TaskOwner("sealer")
+
+    def start(self) -> None:
+        """Begin to seal what recordings store."""
+        self._tasks.start("segments", self._run())
+
+    async def aclose(self) -> None:
+        """Stop, and end an ffmpeg that runs: its frames are still there. Idempotent."""
+        await self._tasks.aclose()
+
+    def add(self, recording: Recording) -> None:
+        """Seal the frames of ``recording`` from now on."""
+        self._recordings.append(recording)
+        self._stored.set()
+
+    def remove(self, recording: Recording) -> None:
+        """Leave it alone; ``seal_rest`` does what remains. Idempotent."""
+        if recording in self._recordings:
+            self._recordings.remove(recording)
+
+    def watch(self, motion: Motion | None) -> None:
+        """Leave the host to Klipper while ``motion`` tells that it is busy."""
+        self._motion = motion
+
+    def unwatch(self, motion: Motion) -> None:
+        """The print of ``motion`` is over. Idempotent."""
+        if self._motion is motion:
+            self._motion = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether segments have to wait."""
+        return self._motion is not None and self._motion.is_busy
+
+    def frame_stored(self) -> None:
+        """Look whether there is enough for a segment."""
+        self._stored.set()
+
+    async def ffmpeg(self) -> FFmpeg:
+        """The program; raises RenderError when there is none."""
+        if self._ffmpeg is None:
+            program = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
+            self._ffmpeg = FFmpeg(program)
+        return self._ffmpeg
+
+    async def seal_rest(self, job: Job) -> Contents:
+        """Seal all frames of a job that is over; raises RenderError.
+
+        Frames that are no pictures are left out where they have no neighbours.
+        """
+        async with self._turn:
+            while True:
+                contents = await asyncio.to_thread(job.contents)
+                if not contents.frames:
+                    return contents
+                pending = contents.frames[:FRAMES_PER_SEGMENT]
+                is_last = len(pending) == len(contents.frames)
+                has_others = bool(contents.segments) or not is_last
+                if has_others and not await asyncio.to_thread(_any_picture, pending):
+                    log.warning(
+                        "Timelapse: %d frames of job %s are no pictures, and left out",
+                        len(pending),
+                        job.record.id,
+                    )
+                    job.record.gaps += len(pending)
+                    await asyncio.to_thread(_unlink, [frame.path for frame in pending])
+                    continue
+                until = job.record.last_number if is_last else pending[-1].number
+                await self._seal(job, contents, pending, until)
+
+    async def _run(self) -> None:
+        while True:
+            await self._stored.wait()
+            self._stored.clear()
+            try:
+                while await self._seal_next():
+                    pass
+            except RenderError as error:
+                self._state_log.report(f"{error}; frames are kept", logging.WARNING)
+                await asyncio.sleep(FAILED_RETRY_S)
+                self._stored.set()
+            except OSError as error:
+                self._state_log.report(f"{error.strerror}; frames are kept")
+                await asyncio.sleep(FAILED_RETRY_S)
+                self._stored.set()
+
+    async def _seal_next(self) -> bool:
+        """Seal one segment of one recording; False when none is full."""
+        for recording in tuple(self._recordings):
+            job = recording.job
+            contents = await asyncio.to_thread(job.contents)
+            settled = [
+                frame
+                for frame in contents.frames
+                if frame.number <= recording.settled_until
+            ]
+            if len(settled) < FRAMES_PER_SEGMENT:
+                continue
+            if self.is_busy:
+                await asyncio.sleep(BUSY_RETRY_S)
+                return True  # look again
+            async with self._turn:
+                if recording not in self._recordings:
+                    return True  # it has ended meanwhile, and is another's now
+                pending = settled[:FRAMES_PER_SEGMENT]
+                await self._seal(job, contents, pending, pending[-1].number)
+            self._state_log.report("segments are sealed", logging.INFO)
+            return True
+        return False
+
+    async def _seal(
+        self,
+        job: Job,
+        contents: Contents,
+        frames: Sequence[StoredFrame],
+        until: int,
+    ) -> None:
+        first = contents.sealed_until + 1
+        shown = self._shown(frames, first, max(until, frames[-1].number))
+        ffmpeg = await self.ffmpeg()
+        if job.record.size is None and contents.segments:
+            # A kill came between the first segment and its note.
+            track = await asyncio.to_thread(read_track, contents.segments[0].path)
+            job.record.size = track.width, track.height
+        path = job.segment_path(first, max(until, frames[-1].number), len(shown))
+        segment = await seal(ffmpeg, shown, path, self.settings(job))
+        if job.record.size is None:
+            job.record.size = segment.size
+            await asyncio.to_thread(job.save)
+        if not self._config.save_frames:
+            await asyncio.to_thread(_unlink, [frame.path for frame in frames])
+
+    def _shown(
+        self, frames: Sequence[StoredFrame], first: int, last: int
+    ) -> list[Path]:
+        """The file of each frame from ``first`` to ``last``, as gaps are dealt with."""
+        if self._config.gaps == "skip":
+            return [frame.path for frame in frames]
+        there = {frame.number: frame.path for frame in frames}
+        shown, before, repeats = [], frames[0].path, 0
+        for number in range(first, last + 1):
+            path = there.get(number)
+            repeats = 0 if path else repeats + 1
+            if path or repeats <= MAX_REPEATS:
+                shown.append(path or before)
+            before = path or before
+        return shown
+
+    def settings(self, job: Job) -> EncodeSettings:
+        """What all segments of ``job`` have in common."""
+        camera = self._cameras.get(job.record.camera)
+        settings = EncodeSettings(crf=self._config.crf, size=job.record.size)
+        if camera is None:
+            return settings
+        return attrs.evolve(
+            settings,
+            flip_horizontal=camera.flip_horizontal,
+            flip_vertical=camera.flip_vertical,
+        )
+
+
+def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
+    """What a kill left: temporary files, and frames that a segment holds already."""
+    contents = job.contents()
+    for path in job.path.iterdir():
+        if path.name.startswith(".") or path.name.endswith(".part"):
+            path.unlink(missing_ok=True)
+    if not keep_frames:
+        _unlink(contents.covered)
+
+
+def _any_picture(frames: Sequence[StoredFrame]) -> bool:
+    return any(inspect(frame.path).is_whole for frame in frames)
+
+
+def _unlink(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+    if paths:
+        sync_directory(paths[0].parent)

@@ -1,0 +1,128 @@
+# Options of the timelapse.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``[timelapse]`` and ``[track NAME]`` of prusacam.conf as frozen objects."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - attrs resolves it
+
+import attrs
+
+from .option import boolean, choice, integer, number, option, path, text
+
+TRIGGERS = ("auto", "macro", "layer", "interval")
+STYLES = ("smart", "plain")
+TARGETS = ("back_left", "back_right", "front_left", "front_right", "center", "auto")
+
+
+@attrs.frozen
+class TrackConfig:
+    """``[track NAME]``: one more video of each print, by another camera or trigger."""
+
+    name: str = ""
+    camera: str | None = option(
+        text, "Which camera records; the first one of the file", default=None
+    )
+    trigger: str = option(
+        choice(*TRIGGERS),
+        "What takes a frame: the macro, the layer of print_stats, auto: the layer "
+        "until a macro is seen, or an interval",
+        default="auto",
+    )
+    style: str = option(
+        choice(*STYLES),
+        "smart: of all frames of a layer the one with the head nearest to the target, "
+        "by Klipper's motion; plain: the frame at the trigger. A macro that parks is "
+        "taken at its word",
+        default="smart",
+    )
+    target: str = option(
+        choice(*TARGETS),
+        "Where the head is best seen, for smart; auto: where it was before",
+        default="back_left",
+    )
+    interval_s: float = option(
+        number(0.5, 3600),
+        "Seconds between frames, for the trigger interval",
+        default=30.0,
+        name="interval",
+    )
+    start: str = option(
+        choice("first_layer", "print"),
+        "When an interval begins: with the first layer, or with the heating before it",
+        default="first_layer",
+    )
+    frame_delay_s: float = option(
+        number(0, 5),
+        "How long the camera's picture lags: a frame is taken so many seconds later",
+        default=0.05,
+        name="frame_delay",
+    )
+
+
+@attrs.frozen
+class TimelapseConfig(TrackConfig):
+    """``[timelapse]``: the first track, and what all tracks have in common."""
+
+    enabled: bool = option(boolean, "Record every print", default=True)
+    gaps: str = option(
+        choice("repeat", "skip"),
+        "What stands for a frame that the camera did not give: the one before, or none",
+        default="repeat",
+    )
+    fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)
+    target_length_s: float = option(
+        number(0, 3600),
+        "Seconds that a video should last, between min_fps and max_fps; 0: by fps",
+        default=0.0,
+        name="target_length",
+    )
+    min_fps: float = option(
+        number(1, 120), "Least frames a second for target_length", default=5.0
+    )
+    max_fps: float = option(
+        number(1, 120), "Most frames a second for target_length", default=60.0
+    )
+    hold_s: float = option(
+        number(0, 60),
+        "Seconds for which the last frame stays",
+        default=0.0,
+        name="hold",
+    )
+    crf: float = option(
+        number(0, 51), "x264's quality: lower is better and larger", default=24.4
+    )
+    save_frames: bool = option(
+        boolean, "Keep the JPEGs of a print beside its video, as a ZIP", default=False
+    )
+    reserve_mb: int = option(
+        integer(0, 1 << 20),
+        "Megabytes that stay free on the disk; 0: 500, or 5 % if that is more",
+        default=0,
+    )
+    keep_days: float = option(
+        number(0, 36500), "Days after which a video is removed; 0: never", default=0.0
+    )
+    keep_videos: int = option(
+        integer(0, 1 << 20), "How many videos are kept at most; 0: all", default=0
+    )
+    keep_mb: int = option(
+        integer(0, 1 << 30), "Megabytes of videos at most; 0: any", default=0
+    )
+    klippy_socket: Path | None = option(
+        path, "Klipper's API socket; `<data_path>/comms/klippy.sock`", default=None
+    )
+    ffmpeg: Path | None = option(
+        path, "The ffmpeg to use; one on PATH, else imageio-ffmpeg's", default=None
+    )
+    output_path: Path | None = option(
+        path, "Where videos appear; `<data_path>/timelapse`", default=None
+    )
+    jobs_path: Path | None = option(
+        path,
+        "Where frames are kept while a print runs; `<data_path>/prusacam/jobs`; on "
+        "the file system of output_path",
+        default=None,
+    )
