@@ -20,6 +20,7 @@ import re
 import shutil
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -222,9 +223,10 @@ class Job:
                 )
             path = self.path / f"frame-{number:06d}{suffix}.jpg"
             write_file(path, data)
-            self._note_newest(path)
         except OSError as error:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
+        with suppress(OSError):  # some file systems have no hard links
+            self._note_newest(path)
 
     @property
     def newest(self) -> Path:

@@ -23,6 +23,7 @@ from moonraker_prusacam.errors import FrameUnavailable, TimelapseError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
+from .disk import DiskStage
 from .selection import Target
 from .smart import FrameStream, SmartChoice
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.motion import Motion
     from moonraker_prusacam.print_job import PrintState
 
+    from .disk import DiskGuard
     from .job import Job
 
 log = logging.getLogger(__name__)
@@ -71,9 +73,11 @@ class Recorder:
         track: TrackConfig,
         camera: FrameSource,
         motion: Motion | None,
+        disk: DiskGuard,
         on_frame: Callable[[Job, Trigger, bool], Awaitable[None]],
     ) -> None:
         self.job = job
+        self._disk = disk
         self._track = track
         self._camera = camera
         self._on_frame = on_frame
@@ -236,9 +240,7 @@ class Recorder:
             than_ns = trigger.monotonic_ns + delay_ns
             frame = await self._camera.wait_newer(than_ns, FRAME_TIMEOUT_S)
         record = self.job.record
-        await asyncio.to_thread(
-            self.job.add_frame, frame.data, trigger.number, trigger.layer
-        )
+        await asyncio.to_thread(self._store, frame, trigger)
         if trigger.number > self._stored:
             record.frames += 1
             self._stored = trigger.number
@@ -246,6 +248,13 @@ class Recorder:
         self._state_log.report("frames are recorded", logging.INFO)
         if trigger.found is None:
             await self._on_frame(self.job, trigger, True)
+
+    def _store(self, frame: Frame, trigger: Trigger) -> None:
+        """Write a frame to the disk; raises TimelapseError."""
+        is_odd = trigger.number % 2 == 1 and trigger.number > 1
+        if is_odd and self._disk.stage() is DiskStage.THIN:
+            raise TimelapseError("the disk is nearly full, every other frame is taken")
+        self.job.add_frame(frame.data, trigger.number, trigger.layer)
 
     async def _missed(self, reason: str, trigger: Trigger) -> None:
         if trigger.found is not None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import TrackConfig
     from moonraker_prusacam.print_job import PrintState
 
+    from .disk import DiskGuard
     from .recorder import FrameSource
     from .sealer import Sealer
 
@@ -42,8 +43,10 @@ class Recordings:
         jobs_path: Path,
         klippy_path: Path,
         sealer: Sealer,
+        disk: DiskGuard,
         on_frame: OnFrame,
     ) -> None:
+        self._disk = disk
         self._tracks = {track.name: track for track in tracks}
         self._cameras = cameras
         self._jobs_path = jobs_path
@@ -92,6 +95,7 @@ class Recordings:
                 self._tracks[job.record.track],
                 self._cameras[job.record.camera],
                 motion,
+                self._disk,
                 self._on_frame,
             )
             await recorder.start()

@@ -29,7 +29,10 @@ from moonraker_prusacam.version import __version__
 from .job import JobState
 from .naming import unused, video_name
 from .preview import last_picture
+from .retention import remove_expired
+from .sidecar import write_sidecar
 from .video import Tags, Timing, hold_segment, join
+from .video.archive import write_archive
 from .video.poster import make_poster
 
 if TYPE_CHECKING:
@@ -38,8 +41,9 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import CameraConfig, TimelapseConfig
 
-    from .job import Job
+    from .job import Contents, Job
     from .sealer import Sealer
+    from .video import JoinResult
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +115,12 @@ class Renderer:
         await asyncio.to_thread(job.discard_frames)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
+        try:
+            await asyncio.to_thread(
+                remove_expired, self._videos_path, self._config, time.time()
+            )
+        except OSError as error:
+            log.warning("Timelapse: %s: %s", error.filename, error.strerror)
 
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
@@ -155,7 +165,9 @@ class Renderer:
             flip_vertical=bool(camera and camera.flip_vertical and to_flip),
             rotation=self._rotation(job),
         )
-        await asyncio.to_thread(self._publish, job, preview)
+        await asyncio.to_thread(self._publish, job, preview, result)
+        if self._config.save_frames:
+            await self._archive(job, contents)
 
     @property
     def _timing(self) -> Timing:
@@ -182,7 +194,17 @@ class Renderer:
             return False
         return size_bytes == record.video_bytes
 
-    def _publish(self, job: Job, preview: Path) -> None:
+    async def _archive(self, job: Job, contents: Contents) -> None:
+        """Put the frames beside the video; a full disk must not cost the video."""
+        assert job.record.video is not None  # noqa: S101
+        archive = (self._videos_path / job.record.video).with_suffix(".zip")
+        saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
+        try:
+            await write_archive([(path.name, path) for path in saved], archive)
+        except TimelapseError as error:
+            log.warning("Timelapse: frames are not saved: %s", error)
+
+    def _publish(self, job: Job, preview: Path, result: JoinResult) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
@@ -197,6 +219,7 @@ class Renderer:
         job.save()
         video = folder / record.video
         _move(preview, video.with_suffix(".jpg"))
+        write_sidecar(video, job, result)
         _move(temporary, video)
         sync_directory(folder)
 

@@ -21,6 +21,7 @@ from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
+from .disk import DiskStage
 from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
 from .video.mp4 import read_track
 from .video.picture import inspect
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import CameraConfig, TimelapseConfig
     from moonraker_prusacam.motion import Motion
 
+    from .disk import DiskGuard
     from .job import Contents, Job, StoredFrame
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ BUSY_RETRY_S = 5.0
 FAILED_RETRY_S = 60.0
 # A gap that is filled by repeating a frame is no longer than this.
 MAX_REPEATS = 250
+HURRIED_FRAMES = 5
 
 
 class Recording(Protocol):
@@ -58,9 +61,13 @@ class Sealer:
     """Owns all encoding; what ``watch`` is given tells of the load of the host."""
 
     def __init__(
-        self, config: TimelapseConfig, cameras: Mapping[str, CameraConfig]
+        self,
+        config: TimelapseConfig,
+        cameras: Mapping[str, CameraConfig],
+        disk: DiskGuard,
     ) -> None:
         self._config = config
+        self._disk = disk
         self._cameras = cameras
         self._motion: Motion | None = None
         self._recordings: list[Recording] = []
@@ -164,7 +171,7 @@ class Sealer:
                 for frame in contents.frames
                 if frame.number <= recording.settled_until
             ]
-            if len(settled) < FRAMES_PER_SEGMENT:
+            if len(settled) < await asyncio.to_thread(self._enough):
                 continue
             if self.is_busy:
                 await asyncio.sleep(BUSY_RETRY_S)
@@ -194,11 +201,21 @@ class Sealer:
             job.record.size = track.width, track.height
         path = job.segment_path(first, max(until, frames[-1].number), len(shown))
         segment = await seal(ffmpeg, shown, path, self.settings(job))
-        if job.record.size is None:
+        if job.record.size is None or segment.replaced:
             job.record.size = segment.size
+            job.record.gaps += len(segment.replaced)
             await asyncio.to_thread(job.save)
+        done = [frame.path for frame in frames]
         if not self._config.save_frames:
-            await asyncio.to_thread(_unlink, [frame.path for frame in frames])
+            await asyncio.to_thread(_unlink, done)
+        elif await asyncio.to_thread(self._enough) < FRAMES_PER_SEGMENT:
+            log.warning("Timelapse: the disk is nearly full; frames are not saved")
+            await asyncio.to_thread(_unlink, [*contents.covered, *done])
+
+    def _enough(self) -> int:
+        """How many frames make a segment: few when the disk is nearly full."""
+        is_plenty = self._disk.stage() is DiskStage.PLENTY
+        return FRAMES_PER_SEGMENT if is_plenty else HURRIED_FRAMES
 
     def _shown(
         self, frames: Sequence[StoredFrame], first: int, last: int

@@ -22,6 +22,7 @@ from moonraker_prusacam.errors import TimelapseError
 from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
+from .disk import DiskGuard
 from .job import Job, JobState, boot_id, remove_stillborn
 from .panel import Panel
 from .recording import Recordings
@@ -66,7 +67,8 @@ class Timelapse:
         self._is_over = False
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
-        self._sealer = Sealer(config.timelapse, camera_configs)
+        disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
+        self._sealer = Sealer(config.timelapse, camera_configs, disk)
         self._renderer = Renderer(
             config.timelapse,
             camera_configs,
@@ -80,6 +82,7 @@ class Timelapse:
             config.jobs_path,
             config.klippy_path,
             self._sealer,
+            disk,
             self._frame_stored,
         )
         # Signals are served one after the other, in the order of their arrival.

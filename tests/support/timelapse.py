@@ -10,16 +10,28 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from moonraker_prusacam.camera import Frame
+from moonraker_prusacam.config import (
+    CameraConfig,
+    Config,
+    EngineConfig,
+    TimelapseConfig,
+    TrackConfig,
+)
 from moonraker_prusacam.errors import FrameUnavailable
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+from moonraker_prusacam.timelapse import Timelapse
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 from tests.support import jpeg
+from tests.support.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from moonraker_prusacam.timelapse import Job, Timelapse
+    from moonraker_prusacam.timelapse import Job
 
 WAIT_S = 20.0
 
@@ -87,6 +99,7 @@ class Printer:
             ),
             layer=self.layer,
             total_layers=None,
+            print_duration_s=1.0,
         )
         known_print = None if known.get("nothing") else current
         event = PrintEvent(PrintEventKind(kind), known_print, now_ns)
@@ -116,3 +129,57 @@ def frame_names(job: Job) -> list[str]:
 def videos(folder: Path) -> list[str]:
     """The names of the finished videos."""
     return sorted(path.name for path in folder.glob("*.mp4"))
+
+
+class Host:
+    """The folders of one host, and the Timelapse that runs on them."""
+
+    def __init__(self, path: Path) -> None:
+        self.jobs_path = path / "jobs"
+        self.videos_path = path / "timelapse"
+        self.camera = StubCamera()
+        self.path = path
+        self.config = TimelapseConfig(style="plain", frame_delay_s=0)
+        self.events = Events()
+        self._open: list[Timelapse] = []
+
+    async def boot(
+        self, *tracks: TrackConfig, start: bool = True, **options: Any
+    ) -> Timelapse:
+        """A new engine, as after a crash of the one before."""
+        self.events = Events()
+        config = Config(
+            EngineConfig(data_path=self.path),
+            (CameraConfig(name="front", source="tcp://bedcam"),),
+            timelapse=attrs.evolve(
+                self.config,
+                jobs_path=self.jobs_path,
+                output_path=self.videos_path,
+                **options,
+            ),
+            tracks=tracks,
+        )
+        timelapse = Timelapse(config, {"front": self.camera}, self.events)
+        self._open.append(timelapse)
+        if start:
+            await timelapse.start()
+        return timelapse
+
+    async def frames(self, count: int) -> None:
+        await self.events.until(lambda: len(self.events.of("frame")) >= count)
+
+    async def rendered(self, status: str = "success") -> dict[str, Any]:
+        (event,) = await self.events.until(
+            lambda: self.events.of("render", status=status)
+        )
+        job: dict[str, Any] = event["job"]
+        return job
+
+    async def frames_in(self, video: str) -> int:
+        ffmpeg = await asyncio.to_thread(find_ffmpeg, None)
+        encoder = FFmpeg(ffmpeg)
+        return await encoder.count_decoded(self.videos_path / video)
+
+    async def aclose(self) -> None:
+        for timelapse in self._open:
+            await timelapse.aclose()

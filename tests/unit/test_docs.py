@@ -25,6 +25,7 @@ HEADINGS = {
     "camera": "[camera NAME]",
     "connect": "[connect NAME]",
     "timelapse": "[timelapse]",
+    "track": "[track NAME]",
 }
 
 

@@ -125,7 +125,12 @@ async def test_status_when_asked_then_complete_and_without_secrets(
     assert [camera["name"] for camera in status["cameras"]] == ["front", "side cam"]
     assert status["cameras"][0]["state"] == "live"
     assert status["uptime_s"] >= 0
-    assert status["timelapse"] == {"enabled": True, "active": None, "last": None}
+    assert status["timelapse"] == {
+        "enabled": True,
+        "panel": {"framecount": 0, "lastframefile": "", "rendering": False},
+        "active": None,
+        "last": None,
+    }
     assert [upload["camera"] for upload in status["connect"]] == ["front"]
     file = tmp_path / "prusacam" / "connect" / "front.fingerprint"
     fingerprint = (await asyncio.to_thread(file.read_text)).strip()

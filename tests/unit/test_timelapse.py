@@ -14,75 +14,16 @@ import asyncio
 import errno
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
-from moonraker_prusacam.config import (
-    CameraConfig,
-    Config,
-    EngineConfig,
-    TimelapseConfig,
-)
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
-from moonraker_prusacam.timelapse import Job, JobState, Timelapse, summary
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
-from tests.support.events import Events
-from tests.support.timelapse import Printer, StubCamera, frame_names, videos
+from moonraker_prusacam.timelapse import Job, JobState, summary
+from tests.support.timelapse import Host, Printer, frame_names, videos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-
-
-class Host:
-    """The folders of one host, and the Timelapse that runs on them."""
-
-    def __init__(self, path: Path) -> None:
-        self.jobs_path = path / "jobs"
-        self.videos_path = path / "timelapse"
-        self.camera = StubCamera()
-        self.path = path
-        self.config = TimelapseConfig(style="plain", frame_delay_s=0)
-        self.events = Events()
-        self._open: list[Timelapse] = []
-
-    async def boot(self, **options: Any) -> Timelapse:
-        """A new engine, as after a crash of the one before."""
-        self.events = Events()
-        config = Config(
-            EngineConfig(data_path=self.path),
-            (CameraConfig(name="front", source="tcp://bedcam"),),
-            timelapse=attrs.evolve(
-                self.config,
-                jobs_path=self.jobs_path,
-                output_path=self.videos_path,
-                **options,
-            ),
-        )
-        timelapse = Timelapse(config, {"front": self.camera}, self.events)
-        self._open.append(timelapse)
-        await timelapse.start()
-        return timelapse
-
-    async def frames(self, count: int) -> None:
-        await self.events.until(lambda: len(self.events.of("frame")) >= count)
-
-    async def rendered(self, status: str = "success") -> dict[str, Any]:
-        (event,) = await self.events.until(
-            lambda: self.events.of("render", status=status)
-        )
-        job: dict[str, Any] = event["job"]
-        return job
-
-    async def frames_in(self, video: str) -> int:
-        ffmpeg = await asyncio.to_thread(find_ffmpeg, None)
-        encoder = FFmpeg(ffmpeg)
-        return await encoder.count_decoded(self.videos_path / video)
-
-    async def aclose(self) -> None:
-        for timelapse in self._open:
-            await timelapse.aclose()
 
 
 @pytest.fixture
@@ -109,7 +50,11 @@ async def test_print_when_layers_are_reported_then_one_frame_a_layer(
     assert await host.frames_in(job["video"]) == 5
     assert job["seconds_from_last_frame"] >= 0
     assert sorted(path.name for path in host.videos_path.iterdir()) == sorted(
-        [job["video"], job["video"].replace(".mp4", ".jpg")]
+        [
+            job["video"],
+            job["video"].replace(".mp4", ".jpg"),
+            "." + job["video"].replace(".mp4", ".json"),
+        ]
     )
 
 
@@ -384,10 +329,11 @@ async def test_render_when_there_is_nothing_then_error_says_so(host: Host) -> No
         await timelapse.render()
 
 
+@pytest.mark.parametrize(("gaps", "shown"), [("repeat", 5), ("skip", 3)])
 async def test_camera_when_it_is_gone_for_a_while_then_gaps_are_counted(
-    host: Host,
+    host: Host, gaps: str, shown: int
 ) -> None:
-    timelapse = await host.boot()
+    timelapse = await host.boot(gaps=gaps)
     printer = Printer(timelapse)
     await printer.begin()
     await printer.print_layers(1, 2)
@@ -399,8 +345,8 @@ async def test_camera_when_it_is_gone_for_a_while_then_gaps_are_counted(
     await printer.print_layers(5, 5)
     await printer.tell("complete", "complete")
     job = await host.rendered()
-    assert (job["frames"], job["gaps"]) == (3, 2)
-    assert await host.frames_in(job["video"]) == 3
+    assert (job["frames"], job["gaps"]) == (shown, 2)
+    assert await host.frames_in(job["video"]) == shown
 
 
 async def test_triggers_when_too_many_wait_then_they_are_gaps_and_no_growth(
@@ -552,7 +498,7 @@ async def test_publish_when_folders_are_on_two_file_systems_then_video_still_app
     await printer.tell("complete", "complete")
     job = await host.rendered()
     assert await host.frames_in(job["video"]) == 2
-    assert not list(host.videos_path.glob(".*"))
+    assert not list(host.videos_path.glob(".*.part"))
 
 
 def damage_record(job: Job) -> None:

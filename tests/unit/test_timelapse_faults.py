@@ -18,8 +18,7 @@ import pytest
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.timelapse import Job, JobState
 from tests.support import jpeg
-from tests.support.timelapse import Printer, frame_names, videos
-from tests.unit.test_timelapse import Host
+from tests.support.timelapse import Host, Printer, frame_names, videos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -150,7 +149,7 @@ async def test_engine_when_killed_after_an_early_render_then_no_second_video(
     assert videos(host.videos_path) == [job["video"]]
 
 
-async def test_render_when_a_frame_is_no_picture_then_the_others_make_the_video(
+async def test_render_when_a_frame_is_no_picture_then_its_neighbour_is_shown(
     host: Host,
 ) -> None:
     printer = Printer(await host.boot())
@@ -162,8 +161,8 @@ async def test_render_when_a_frame_is_no_picture_then_the_others_make_the_video(
     (folder / "frame-000003-layer-3.jpg").write_bytes(NO_PICTURE)
     await printer.tell("complete", "complete")
     job = await host.rendered()
-    assert (job["frames"], job["gaps"]) == (4, 1)
-    assert await host.frames_in(job["video"]) == 4
+    assert (job["frames"], job["gaps"]) == (5, 1)
+    assert await host.frames_in(job["video"]) == 5
 
 
 async def test_render_when_asked_twice_for_a_failed_job_then_it_is_done_once(

@@ -222,6 +222,9 @@ class _Sealing:
             count, failure = await self._try(segment)
         if count != self.expected and not self._strictly:
             self._damaged |= await self._find_damaged()
+            all_damaged = len(self._damaged) == len(self._pictures)
+            if failure is not None and all_damaged and self._substitute is None:
+                raise failure  # perhaps it is ffmpeg that is broken
             count, failure = await self._try(segment)
         if failure is not None:
             raise failure

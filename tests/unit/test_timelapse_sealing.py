@@ -1,0 +1,346 @@
+# Tests of segments, tracks and the disk under a timelapse.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames become segments while the print goes on, and none is lost or shown twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import zipfile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import pytest
+
+from moonraker_prusacam.config import TimelapseConfig, TrackConfig
+from moonraker_prusacam.timelapse import Job, JobState
+from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
+from moonraker_prusacam.timelapse.panel import SPELLINGS, Panel
+from moonraker_prusacam.timelapse.retention import expired, remove_expired
+from moonraker_prusacam.timelapse.sidecar import sidecar_path
+from tests.support import jpeg
+from tests.support.timelapse import Host, Printer, frame_names, videos
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from moonraker_prusacam.timelapse import Timelapse
+
+WAIT_S = 20.0
+LOOK_S = 0.01
+GIB = 1 << 30
+
+
+class DiskUsage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[Host]:
+    opened = Host(tmp_path)
+    yield opened
+    await opened.aclose()
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if await asyncio.to_thread(condition):
+                return
+            await asyncio.sleep(LOOK_S)
+
+
+def segments(job: Job) -> list[tuple[int, int]]:
+    return [(one.first, one.last) for one in job.contents().segments]
+
+
+def active(timelapse: Timelapse) -> Job:
+    assert timelapse.active is not None
+    return timelapse.active
+
+
+async def print_some(host: Host, printer: Printer, first: int, last: int) -> None:
+    """Layers one after the other, none of them before the last one is stored."""
+    before = len(host.events.of("frame"))
+    for number in range(first, last + 1):
+        await printer.print_layers(number, number)
+        await host.frames(before + number - first + 1)
+
+
+async def test_print_when_it_is_long_then_segments_are_sealed_meanwhile(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 60)
+    job = active(timelapse)
+    await until(lambda: segments(job) == [(1, 25), (26, 50)])
+    await until(lambda: len(frame_names(job)) == 10)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert (done["frames"], done["gaps"]) == (60, 0)
+    assert await host.frames_in(done["video"]) == 60
+    assert [path.name for path in job.path.iterdir()] == ["job.json"]
+
+
+async def test_engine_when_it_is_killed_between_segment_and_unlink_then_none_is_twice(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 27)
+    job = active(timelapse)
+    await until(lambda: segments(job) == [(1, 25)])
+    await timelapse.aclose()
+    for number in (3, 25):
+        await asyncio.to_thread(job.add_frame, jpeg.picture(64, 48), number, number)
+    (job.path / ".segment-000026-000050-frames-25.abc.part").write_bytes(b"half")
+    again = await host.boot()
+    assert frame_names(job) == [
+        "frame-000026-layer-26.jpg",
+        "frame-000027-layer-27.jpg",
+    ]
+    assert not list(job.path.glob(".*"))
+    printer.timelapse = again
+    await printer.tell("sync")
+    await print_some(host, printer, 28, 30)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert done["frames"] == 30
+    assert await host.frames_in(done["video"]) == 30
+
+
+async def test_sealing_when_the_host_is_busy_then_it_waits_and_nothing_is_lost(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moonraker_prusacam.timelapse.sealer.BUSY_RETRY_S", 0.01)
+    busy = True
+    monkeypatch.setattr(
+        "moonraker_prusacam.timelapse.sealer.Sealer.is_busy", property(lambda _: busy)
+    )
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 30)
+    job = active(timelapse)
+    assert await asyncio.to_thread(segments, job) == []
+    assert len(frame_names(job)) == 30
+    busy = False
+    await until(lambda: segments(job) == [(1, 25)])
+
+
+async def test_frames_when_the_camera_changes_its_size_then_one_video(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 26)
+    job = active(timelapse)
+    await until(lambda: segments(job) == [(1, 25)])
+    await printer.print_layers(27, 27)
+    await host.frames(27)
+    await asyncio.to_thread(job.add_frame, jpeg.picture(128, 96), 27, 27)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert await host.frames_in(done["video"]) == 27
+
+
+async def test_save_frames_when_it_is_on_then_they_are_beside_the_video(
+    host: Host,
+) -> None:
+    timelapse = await host.boot(save_frames=True)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 28)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    archive = (host.videos_path / done["video"]).with_suffix(".zip")
+    with zipfile.ZipFile(archive) as stored:
+        names = stored.namelist()
+    assert names == [f"frame-{n:06d}-layer-{n}.jpg" for n in range(1, 29)]
+
+
+async def test_hold_and_target_length_then_the_video_lasts_as_asked(host: Host) -> None:
+    timelapse = await host.boot(target_length_s=1.0, hold_s=0.5, min_fps=1)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 8)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert done["frames"] == 8
+    assert await host.frames_in(done["video"]) == 8 + 4
+    told = json.loads(sidecar_path(host.videos_path / done["video"]).read_bytes())
+    assert told["video"]["fps"] == pytest.approx(8.0)
+    assert told["video"]["duration_s"] == pytest.approx(1.5)
+
+
+async def test_tracks_when_there_are_two_then_each_makes_a_video(host: Host) -> None:
+    side = TrackConfig(name="side", trigger="interval", interval_s=0.5, style="plain")
+    timelapse = await host.boot(side)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 3)
+    jobs = timelapse.jobs
+    assert [job.record.track for job in jobs] == ["", "side"]
+    await until(lambda: len(frame_names(jobs[1])) >= 2)
+    await printer.tell("paused", "paused")
+    await printer.tell("complete", "complete")
+    await host.events.until(
+        lambda: len(host.events.of("render", status="success")) == 2
+    )
+    names = videos(host.videos_path)
+    assert len(names) == 2
+    assert sum("_side" in name for name in names) == 1
+
+
+async def test_interval_when_the_print_has_not_begun_then_no_frame(host: Host) -> None:
+    timelapse = await host.boot(trigger="interval", interval_s=0.5)
+    printer = Printer(timelapse)
+    printer.layer = 0
+    await printer.tell("started", "printing")
+    await asyncio.sleep(0)
+    assert frame_names(active(timelapse)) == []
+    await printer.print_layers(1, 1)
+    await host.frames(2)
+
+
+async def test_tracks_when_the_engine_is_restarted_then_all_of_them_go_on(
+    host: Host,
+) -> None:
+    side = TrackConfig(name="side", trigger="layer", style="plain")
+    timelapse = await host.boot(side)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 2)
+    await host.frames(4)
+    await timelapse.aclose()
+    again = await host.boot(side)
+    printer.timelapse = again
+    await printer.tell("sync")
+    await printer.print_layers(3, 3)
+    await host.frames(2)
+    assert [len(frame_names(job)) for job in again.jobs] == [3, 3]
+    assert all(job.record.state is JobState.RECORDING for job in again.jobs)
+
+
+@pytest.mark.parametrize(
+    ("free", "stage"),
+    [
+        (2 * GIB, DiskStage.PLENTY),
+        (501 << 20, DiskStage.PLENTY),
+        (499 << 20, DiskStage.SEAL),
+        (370 << 20, DiskStage.THIN),
+    ],
+)
+def test_disk_stage_then_it_follows_what_is_free(
+    free: int, stage: DiskStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: DiskUsage(8 * GIB, 0, free))
+    assert DiskGuard(tmp_path).stage() is stage
+
+
+def test_disk_reserve_then_it_is_the_larger_or_what_is_configured(
+    tmp_path: Path,
+) -> None:
+    assert DiskGuard(tmp_path).reserve(8 * GIB) == 500 << 20
+    assert DiskGuard(tmp_path).reserve(100 * GIB) == 5 * GIB
+    assert DiskGuard(tmp_path, 7).reserve(100 * GIB) == 7
+
+
+def test_disk_when_a_print_needs_more_than_there_is_then_so_much_is_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: DiskUsage(8 * GIB, 0, GIB))
+    guard = DiskGuard(tmp_path)
+    assert guard.lacking_bytes(1000, 200_000) == 0
+    assert guard.lacking_bytes(10_000, 200_000) > 0
+
+
+async def test_disk_when_it_is_nearly_full_then_frames_are_thinned_and_sealed_early(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(host.path)
+    nearly = DiskUsage(usage.total, 0, 300 << 20)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: nearly)
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 14)
+    job = active(timelapse)
+    await until(lambda: bool(segments(job)))
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert done["gaps"] == 6
+    assert done["frames"] == 14
+
+
+def kept_video(folder: Path, name: str, age_days: float, **sidecar: Any) -> Path:
+    video = folder / f"{name}.mp4"
+    video.write_bytes(b"x" * 1_000_000)
+    video.with_suffix(".jpg").write_bytes(b"x")
+    sidecar_path(video).write_text(json.dumps({"schema": 1, **sidecar}))
+    os.utime(video, (1e9 - age_days * 86400, 1e9 - age_days * 86400))
+    return video
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ({}, []),
+        ({"keep_days": 5.0}, ["old", "older"]),
+        ({"keep_videos": 2}, ["old", "older"]),
+        ({"keep_mb": 3}, ["older"]),
+        ({"keep_days": 100.0, "keep_videos": 3}, ["older"]),
+    ],
+)
+def test_retention_then_the_oldest_go_and_nobody_elses(
+    tmp_path: Path, options: dict[str, Any], gone: list[str]
+) -> None:
+    for name, age_days in (
+        ("new", 1.0),
+        ("newer", 0.5),
+        ("old", 10.0),
+        ("older", 20.0),
+    ):
+        kept_video(tmp_path, name, age_days)
+    kept_video(tmp_path, "pinned", 99.0, pinned=True)
+    foreign = tmp_path / "foreign.mp4"
+    foreign.write_bytes(b"x")
+    os.utime(foreign, (1, 1))
+    config = attrs.evolve(TimelapseConfig(), **options)
+    assert sorted(path.stem for path in expired(tmp_path, config, 1e9)) == gone
+    remove_expired(tmp_path, config, 1e9)
+    left = {path.name for path in tmp_path.iterdir()}
+    for name in gone:
+        assert not any(name == path.split(".")[-2] for path in left)
+    assert {"pinned.mp4", "foreign.mp4", "new.mp4", "new.jpg", ".new.json"} <= left
+
+
+def test_panel_when_prints_follow_then_no_name_comes_again_soon(tmp_path: Path) -> None:
+    seen = set()
+    for number in range(len(SPELLINGS)):
+        panel = Panel(tmp_path / "lastframe")  # the engine is started anew
+        panel.open()
+        job = Job.create(tmp_path / "jobs", camera="front", trigger="auto")
+        job.add_frame(jpeg.picture(64, 48, seed=number), 1, 1)
+        for count in (1, 2):
+            panel.show(job, count)
+            assert (panel.frame_count, panel.frame_file[:11]) == (
+                count,
+                f"frame{count:06d}",
+            )
+        assert [path.name for path in panel.folder.iterdir()] == [panel.frame_file]
+        assert (panel.folder / panel.frame_file).read_bytes() == job.newest.read_bytes()
+        seen.add(panel.frame_file)
+    assert len(seen) == len(SPELLINGS)
+    assert all(name.lower().endswith((".jpg", ".jpeg", ".jpe")) for name in seen)
