@@ -166,6 +166,7 @@ class Demo:
         if frames != LAYERS:
             raise EmulatorError(f"the video has {frames} frames for {LAYERS} layers")
         self._table.add_row("frames in the video, decoded", f"{frames}")
+        self._table.add_row("of them chosen by motion", f"{job['chosen']}")
         self._table.add_row("video", f"{job['video']}, {job['video_bytes']} bytes")
         self._table.add_row("video length", f"{frames / 30:.2f} s at 30 fps")
         self._table.add_row(

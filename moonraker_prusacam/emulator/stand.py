@@ -51,6 +51,7 @@ token: {token}
 trigger_scheme: TEN_SEC
 
 [timelapse]
+klippy_socket: {klippy_socket}
 {timelapse_options}
 """
 PRINTER_CONFIG = """\
@@ -90,7 +91,7 @@ class Stand:
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self._camera_options = camera_options
         self._timelapse_options = timelapse_options
-        klippy_socket = folder / "klippy.sock"
+        self._klippy_socket = klippy_socket = folder / "klippy.sock"
         self.printer = SimulatedPrinter(
             klippy_socket,
             self.gcodes_path,
@@ -201,6 +202,7 @@ class Stand:
                 camera_options=self._camera_options,
                 connect_url=self.connect.url,
                 token=self.token,
+                klippy_socket=self._klippy_socket,
                 timelapse_options=self._timelapse_options,
             )
         )

@@ -67,6 +67,7 @@ class JobRecord:
     outcome: str | None = None
     gaps: int = 0
     frames: int = 0
+    chosen: int = 0  # frames that motion data found a better one for
     last_number: int = 0
     size: tuple[int, int] | None = None
     last_frame: float | None = None

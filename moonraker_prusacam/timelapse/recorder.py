@@ -246,7 +246,9 @@ class Recorder:
             self._stored = trigger.number
         record.last_frame = frame.wall_time
         self._state_log.report("frames are recorded", logging.INFO)
-        if trigger.found is None:
+        if trigger.found is not None:
+            record.chosen += 1
+        else:
             await self._on_frame(self.job, trigger, True)
 
     def _store(self, frame: Frame, trigger: Trigger) -> None:

@@ -49,7 +49,11 @@ def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
             "trigger": record.trigger,
             "style": record.style,
         },
-        "frames": {"shown": record.frames, "gaps": record.gaps},
+        "frames": {
+            "shown": record.frames,
+            "gaps": record.gaps,
+            "chosen": record.chosen,
+        },
         "video": {
             "codec": "h264",
             "frames": result.frames,

@@ -375,6 +375,7 @@ def summary(job: Job) -> dict[str, Any]:
         "outcome": record.outcome,
         "frames": record.frames,
         "gaps": record.gaps,
+        "chosen": record.chosen,
         "created": record.created,
         "finished": record.finished,
         "video": record.video,
