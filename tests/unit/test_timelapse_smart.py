@@ -1,0 +1,166 @@
+# Tests of the better frame for each layer.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What motion finds replaces a frame; without motion nothing is touched."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from moonraker_prusacam.camera import Frame
+from moonraker_prusacam.motion import Machine, Sample
+from moonraker_prusacam.timelapse.selection import MAX_WAIT_NS, Target
+from moonraker_prusacam.timelapse.smart import MARGIN_NS, SmartChoice
+from tests.support import jpeg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from moonraker_prusacam.motion import Motion
+
+SECOND_NS = 1_000_000_000
+PICTURE = jpeg.picture(64, 48)
+
+
+class StubMotion:
+    """The head goes to and fro between x = 0 and 100 in two seconds."""
+
+    def __init__(self) -> None:
+        self.quality = "trapq"
+        self.lead_s = 0.0
+        self.known_until_ns = 0
+        self.machine = Machine("corexy", (0.0, 0.0, 0.0), (100.0, 100.0, 100.0))
+        self.on_batch: list[Callable[[], None]] = []
+
+    def sample_at(self, monotonic_ns: int) -> Sample:
+        phase = monotonic_ns % (2 * SECOND_NS) / SECOND_NS
+        return Sample((100.0 * min(phase, 2 - phase), 100.0, 0.2), 0.0)
+
+    def tell(self, until_ns: int) -> None:
+        self.known_until_ns = until_ns
+        for callback in tuple(self.on_batch):
+            callback()
+
+
+class Scene:
+    """A smart choice, what it is given and what it replaced."""
+
+    def __init__(self) -> None:
+        self.motion = StubMotion()
+        self.callbacks: list[Callable[[Frame], None]] = []
+        self.replaced: dict[int, Frame] = {}
+        self.base_ns = time.monotonic_ns() // (2 * SECOND_NS) * 2 * SECOND_NS
+        self.choice = SmartChoice(
+            self,
+            cast("Motion", self.motion),
+            Target.BACK_LEFT,
+            self.replaced.__setitem__,
+        )
+
+    def subscribe(self, callback: Callable[[Frame], None]) -> None:
+        self.callbacks.append(callback)
+
+    def unsubscribe(self, callback: Callable[[Frame], None]) -> None:
+        if callback in self.callbacks:
+            self.callbacks.remove(callback)
+
+    def film(self, begin_s: float, end_s: float) -> None:
+        for tenth in range(round(begin_s * 10), round(end_s * 10)):
+            at_ns = self.at(tenth / 10)
+            frame = Frame(
+                PICTURE,
+                seq=tenth + 1000,
+                width=64,
+                height=48,
+                has_dht=True,
+                first_ns=at_ns,
+                last_ns=at_ns,
+                wall_time=1.0,
+            )
+            for callback in tuple(self.callbacks):
+                callback(frame)
+
+    def at(self, seconds: float) -> int:
+        return self.base_ns + round(seconds * SECOND_NS)
+
+
+@pytest.fixture
+def scene() -> Any:
+    return Scene()
+
+
+def test_layer_when_motion_is_known_then_the_nearest_frame_replaces(
+    scene: Scene,
+) -> None:
+    scene.choice.layer_began(1, scene.at(0.5))
+    scene.film(0.0, 4.0)
+    scene.choice.layer_began(2, scene.at(3.5))
+    scene.motion.tell(scene.at(3.9))
+    (number,) = scene.replaced
+    assert number == 1
+    assert scene.replaced[1].first_ns == scene.at(2.0)  # x = 0
+
+
+def test_layer_when_gcode_runs_ahead_then_it_ends_later(scene: Scene) -> None:
+    scene.motion.lead_s = 1.0
+    scene.choice.layer_began(1, scene.at(0.5))
+    scene.film(0.0, 6.0)
+    scene.choice.layer_began(2, scene.at(3.5))
+    scene.motion.tell(scene.at(4.4))
+    assert scene.replaced == {}
+    scene.motion.tell(scene.at(5.0))
+    assert scene.replaced[1].first_ns in (scene.at(2.0), scene.at(4.0))
+
+
+def test_layer_when_no_motion_is_known_then_nothing_is_replaced(scene: Scene) -> None:
+    scene.motion.quality = "none"
+    scene.choice.layer_began(1, scene.at(0.5))
+    scene.film(0.0, 4.0)
+    scene.choice.layer_began(2, scene.at(3.5))
+    scene.choice.finish()
+    assert scene.replaced == {}
+    assert scene.callbacks == scene.motion.on_batch == []
+
+
+def test_layer_when_the_same_number_comes_again_then_it_goes_on(scene: Scene) -> None:
+    scene.choice.layer_began(1, scene.at(0.5))
+    scene.film(0.0, 2.5)
+    scene.choice.layer_began(1, scene.at(2.5))
+    scene.film(2.5, 4.0)
+    scene.choice.layer_began(2, scene.at(3.5))
+    scene.motion.tell(scene.at(3.9))
+    assert scene.replaced[1].first_ns == scene.at(2.0)
+
+
+def test_finish_when_the_last_layer_is_open_then_it_is_chosen_as_well(
+    scene: Scene,
+) -> None:
+    scene.choice.layer_began(1, scene.at(-3.5))
+    scene.film(-4.0, -0.5)
+    scene.motion.tell(scene.at(-0.5))
+    scene.choice.finish()
+    assert scene.replaced[1].first_ns == scene.at(-2.0)
+    scene.choice.close()
+
+
+def test_is_settled_when_a_layer_is_chosen_or_too_old_then_it_is(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic_ns", lambda: scene.at(4))
+    scene.choice.layer_began(1, scene.at(0.5))
+    scene.film(0.5, 3.5)
+    assert not scene.choice.is_settled(1)
+    scene.choice.layer_began(2, scene.at(3.5))
+    assert not scene.choice.is_settled(1)
+    scene.motion.tell(scene.at(3.9))
+    assert scene.choice.is_settled(1)
+    scene.choice.layer_began(3, scene.at(3.95))
+    assert not scene.choice.is_settled(2)
+    late_ns = scene.at(3.95) + MAX_WAIT_NS + MARGIN_NS + 1
+    monkeypatch.setattr(time, "monotonic_ns", lambda: late_ns)
+    assert scene.choice.is_settled(2)
+    assert not scene.choice.is_settled(3)
