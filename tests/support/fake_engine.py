@@ -58,7 +58,9 @@ def camera(name: str, /, **changes: Any) -> Message:
     }
 
 
-def panel(framecount: int, extension: str = "jpg", *, rendering: bool = False) -> Message:
+def panel(
+    framecount: int, extension: str = "jpg", *, rendering: bool = False
+) -> Message:
     """``panel`` in the answer to ``timelapse.status``."""
     return {
         "framecount": framecount,
