@@ -235,7 +235,7 @@ class TimelapseFacade:
 
     def _on_webcams_changed(self, _: dict[str, Any]) -> None:
         configured = self._configured
-        if configured is not None and configured["camera"] != self._camera():
+        if configured is None or configured["camera"] != self._camera():
             self._configuring.request()
 
     async def _configure(self) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .coalesced import Coalesced
 from .deadline import within
+from .jobs import FILE_SELECTED
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -76,6 +77,7 @@ class TimelapseMacros:
         for event, handler in {
             "server:klippy_ready": self.push_settings,
             "server:klippy_disconnect": self._on_klippy_disconnect,
+            "server:gcode_response": self._on_gcode_response,
             "job_state:state_changed": self._on_state_changed,
         }.items():
             server.register_event_handler(event, handler)
@@ -107,15 +109,17 @@ class TimelapseMacros:
         self._looping = False
         self._setup.stop()
 
-    def _on_state_changed(
-        self, event: JobEvent, _before: Mapping[str, Any], _after: Mapping[str, Any]
-    ) -> None:
-        state = str(event)
-        if state == "started" and self._wants_loop():
+    def _on_gcode_response(self, response: str) -> None:
+        # Sooner and surer than Moonraker's event that the print has started.
+        if response.strip() == FILE_SELECTED and self._wants_loop():
             self._looping = True
             cycle = self._settings["hyperlapse_cycle"]
             self._start(self._hyperlapse(f"ACTION=START CYCLE={cycle}"))
-        elif state in ENDS and self._looping:
+
+    def _on_state_changed(
+        self, event: JobEvent, _before: Mapping[str, Any], _after: Mapping[str, Any]
+    ) -> None:
+        if str(event) in ENDS and self._looping:
             self._looping = False
             self._start(self._hyperlapse("ACTION=STOP"))
 

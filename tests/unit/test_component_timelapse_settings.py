@@ -237,7 +237,7 @@ async def test_store_when_database_is_there_then_settings_are_read_and_written()
 ):
     database = FakeDatabase({"output_framerate": 12, "kept": 1})
     settings, told = TimelapseSettings({}), asyncio.Event()
-    store = SettingsStore(database, settings, told.set)  # type: ignore[arg-type]
+    store = SettingsStore(database, settings, told.set)
     await store.loaded()
     assert told.is_set()
     assert settings["output_framerate"] == 12
@@ -256,7 +256,7 @@ async def test_store_when_database_hangs_then_nobody_waits_and_late_settings_cou
     database = FakeDatabase({"output_framerate": 12, "rotation": 180})
     database.open.clear()
     settings, told = TimelapseSettings({}), asyncio.Event()
-    store = SettingsStore(database, settings, told.set)  # type: ignore[arg-type]
+    store = SettingsStore(database, settings, told.set)
     async with asyncio.timeout(WAIT_S):
         await store.loaded()
         assert settings.answer == DEFAULTS
@@ -277,7 +277,7 @@ async def test_store_when_database_fails_then_defaults_and_the_log(
     database = FakeDatabase()
     database.fault = OSError("disk I/O error")
     settings, told = TimelapseSettings({}), asyncio.Event()
-    store = SettingsStore(database, settings, told.set)  # type: ignore[arg-type]
+    store = SettingsStore(database, settings, told.set)
     await store.loaded()
     assert told.is_set()
     await store.save(settings.update({"flip_x": True}))
