@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from .endpoints import Endpoints
 from .jobs import JobEvents
 from .link import EngineLink
 from .remote_methods import RemoteMethods
+from .timelapse_facade import TimelapseFacade
 from .webcams import Webcams
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENGINE_WARNING = "prusacam_engine"
+TIMELAPSE_WARNING = "prusacam_timelapse"
 TIMELAPSE_ROOT = "timelapse"
 
 NOTIFICATIONS = {
@@ -43,21 +46,30 @@ class PrusacamComponent:
         self._server = config.get_server()
         data_path = Path(self._server.get_app_args()["data_path"])
         socket_path = config.getpath("socket", data_path / "comms" / "prusacam.sock")
-        self._timelapse_path: Path = config.getpath(
-            "timelapse_path", data_path / "timelapse"
-        )
+        self._own_path: Path | None = config.getpath("timelapse_path", None)
+        self._default_path = data_path / "timelapse"
+        self._panels_wanted = config.has_section("timelapse")
+        self._facade: TimelapseFacade | None = None
         version = str(self._server.get_app_args().get("software_version"))
         self._link = EngineLink(socket_path, version, self)
         Endpoints(self._server, self._link).register()
-        RemoteMethods(self._server, self._link).register()
+        self._remote = RemoteMethods(self._server, self._link)
+        self._remote.register()
         self._jobs = JobEvents(self._server, self._link)
         self._webcams = Webcams(self._server, self._link)
         self._connected = False
         for notification in NOTIFICATIONS.values():
             self._server.register_notification(f"prusacam:{notification}")
 
+    def timelapse_facade(self, config: ConfigHelper) -> TimelapseFacade:
+        """The component ``timelapse``, for the shim that Moonraker loads."""
+        self._facade = TimelapseFacade(config, self._link, self._remote)
+        return self._facade
+
     async def component_init(self) -> None:
         """Moonraker calls this when every component is loaded."""
+        if self._panels_wanted and self._facade is None:
+            self._warn_of_foreign_timelapse()
         # Not in __init__: components load in no fixed order, and another one that
         # wants this root has registered it by now.
         self._register_timelapse_root()
@@ -80,6 +92,8 @@ class PrusacamComponent:
         self._compare_timelapse_paths(identity)
         self._jobs.start()
         self._webcams.start()
+        if self._facade is not None:
+            self._facade.link_up(identity)
         self._server.send_event(
             "prusacam:prusacam_engine",
             {
@@ -100,6 +114,8 @@ class PrusacamComponent:
         )
         self._jobs.stop()
         self._webcams.stop()
+        if self._facade is not None:
+            self._facade.link_down()
         if self._connected:
             self._connected = False
             self._server.send_event(
@@ -115,19 +131,35 @@ class PrusacamComponent:
         self._server.send_event(f"prusacam:{notification}", params)
         if method == "camera.event" and params.get("event") == "list_changed":
             self._webcams.refresh()
+        elif method == "timelapse.event" and self._facade is not None:
+            self._facade.engine_event(params)
+
+    @property
+    def _timelapse_path(self) -> Path:
+        theirs = self._facade.output_path if self._facade is not None else None
+        return self._own_path or theirs or self._default_path
+
+    def _warn_of_foreign_timelapse(self) -> None:
+        module = sys.modules.get("moonraker.components.timelapse")
+        place = getattr(module, "__file__", None) or "components/timelapse.py"
+        self._server.add_warning(
+            "prusacam: the section [timelapse] is served by another component, "
+            f"{place}: its panel and macros do not reach the camera engine. Remove "
+            "moonraker-timelapse and install prusacam again, or leave the section out.",
+            TIMELAPSE_WARNING,
+        )
 
     def _register_timelapse_root(self) -> None:
         file_manager = self._server.lookup_component("file_manager")
         if file_manager.get_directory(TIMELAPSE_ROOT):
             return
+        path = self._timelapse_path
         try:
-            self._timelapse_path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             log.warning("prusacam: no folder for timelapses: %s", error)
         # It checks the folder and adds a warning if that is not usable.
-        file_manager.register_directory(
-            TIMELAPSE_ROOT, str(self._timelapse_path), full_access=True
-        )
+        file_manager.register_directory(TIMELAPSE_ROOT, str(path), full_access=True)
 
     def _compare_timelapse_paths(self, identity: EngineIdentity) -> None:
         file_manager = self._server.lookup_component("file_manager")

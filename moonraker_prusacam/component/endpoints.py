@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import time
 from typing import TYPE_CHECKING, Any
 
 from .errors import LinkError
 from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
-from .remote_methods import parse_layer
+from .remote_methods import frame_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,10 +136,7 @@ def camera_params(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def frame_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.frame`` for a request that arrives now."""
-    return {
-        "layer": parse_layer(arguments.get("layer")),
-        "monotonic_ns": time.monotonic_ns(),
-    }
+    return frame_request(arguments.get("layer"), parked=False)
 
 
 def decode_base64(text: str) -> bytes:

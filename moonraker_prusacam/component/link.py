@@ -40,23 +40,29 @@ NOT_STARTED = "the link is not started"
 
 @dataclass(frozen=True)
 class EngineIdentity:
-    """The answer to ``engine.identify``; ``instance`` is new for every process."""
+    """The answer to ``engine.identify``; ``instance`` is new for every process.
+
+    ``frames_path`` is where the newest frames are, for the timelapse panels.
+    """
 
     version: str
     instance: str
     timelapse_path: str | None
+    frames_path: str | None
 
     @classmethod
     def parse(cls, result: object) -> EngineIdentity:
         """Read the engine's answer; raises MalformedAnswer."""
         fields = result if isinstance(result, dict) else {}
-        instance, path = fields.get("instance"), fields.get("timelapse_path")
+        instance = fields.get("instance")
+        videos, frames = fields.get("timelapse_path"), fields.get("frames_path")
         if not isinstance(instance, str) or not instance:
             raise MalformedAnswer("it did not identify itself as the camera engine")
         return cls(
             version=str(fields.get("version")),
             instance=instance,
-            timelapse_path=path if isinstance(path, str) else None,
+            timelapse_path=videos if isinstance(videos, str) else None,
+            frames_path=frames if isinstance(frames, str) else None,
         )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_LAYER = 1_000_000
+TRUE_TEXTS = frozenset({"true", "yes", "on", "1"})
 
 
 class RemoteMethods:
@@ -55,33 +56,35 @@ class RemoteMethods:
     # Positional-only: a macro may use any name for an argument, "self" too.
 
     def _timelapse_start(self, /, **options: Any) -> None:
-        self._post("timelapse.start", options)
+        self.post("timelapse.start", options)
 
-    def _timelapse_frame(self, /, layer: Any = None, **_: Any) -> None:
-        now_ns = time.monotonic_ns()
-        self._post(
-            "timelapse.frame", {"layer": parse_layer(layer), "monotonic_ns": now_ns}
-        )
+    def _timelapse_frame(
+        self, /, layer: Any = None, parked: Any = None, **_: Any
+    ) -> None:
+        self.post("timelapse.frame", frame_request(layer, parked=is_true(parked)))
 
     def _timelapse_render(self, /, **_: Any) -> None:
-        self._post("timelapse.render", {})
+        self.post("timelapse.render", {})
 
     def _connect_upload(self, /, camera: Any = None, **_: Any) -> None:
         params = {} if camera in (None, "", "None") else {"camera": str(camera)}
-        self._post("connect.upload", params, UPLOAD_TIMEOUT_S)
+        self.post("connect.upload", params, UPLOAD_TIMEOUT_S)
 
-    def _post(
+    def post(
         self, method: str, params: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
-    ) -> None:
-        """Send a request whose outcome only the log hears of."""
+    ) -> asyncio.Future[Any] | None:
+        """Send a request whose outcome only the log hears of; None if that failed."""
 
         def done(answer: asyncio.Future[Any]) -> None:
             self._tell(method, answer.exception())
 
         try:
-            self._link.request(method, params, timeout_s).add_done_callback(done)
+            answer = self._link.request(method, params, timeout_s)
         except LinkError as error:
             self._tell(method, error)
+            return None
+        answer.add_done_callback(done)
+        return answer
 
     def _tell(self, method: str, error: BaseException | None) -> None:
         last = self._failures.pop(method, None)
@@ -102,6 +105,22 @@ class _Failure:
     def __init__(self, text: str, count: int) -> None:
         self.text = text
         self.count = count
+
+
+def frame_request(layer: object, *, parked: bool) -> dict[str, Any]:
+    """Params of ``timelapse.frame`` for a frame that is wanted now."""
+    return {
+        "layer": parse_layer(layer),
+        "monotonic_ns": time.monotonic_ns(),
+        "parked": parked,
+    }
+
+
+def is_true(value: object) -> bool:
+    """Whether a macro's argument means yes: true, 1, "True", "1" ..."""
+    if isinstance(value, str):
+        return value.strip().lower() in TRUE_TEXTS
+    return isinstance(value, int) and value != 0
 
 
 def parse_layer(value: object) -> int | None:

@@ -84,6 +84,14 @@ def link_component(folder: Path) -> Path:
     return folder
 
 
+def link_timelapse(folder: Path) -> Path:
+    """Make ``folder`` hold what serves the section ``[timelapse]``, too."""
+    link = link_component(folder) / "timelapse.py"
+    if not link.is_symlink():
+        link.symlink_to(COMPONENT / "shim" / "timelapse.py")
+    return folder
+
+
 def link_environment(python: Path, folder: Path) -> Path:
     """``python``, reached through a link in ``folder``.
 

@@ -58,6 +58,17 @@ def camera(name: str, /, **changes: Any) -> Message:
     }
 
 
+def panel(
+    framecount: int, extension: str = "jpg", *, rendering: bool = False
+) -> Message:
+    """``panel`` in the answer to ``timelapse.status``."""
+    return {
+        "framecount": framecount,
+        "lastframefile": f"frame{framecount:06}.{extension}" if framecount else "",
+        "rendering": rendering,
+    }
+
+
 @dataclass
 class FakeEngine:
     """Use with ``async with``; ``answers`` holds a result, or its maker, per method.
@@ -68,8 +79,10 @@ class FakeEngine:
     socket_path: Path
     instance: str = "engine-1"
     timelapse_path: str | None = None
+    frames_path: str | None = None
     cameras: list[Message] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
+    panel: Message = field(default_factory=lambda: panel(0))
     deaf_after: str | None = None
     received: list[Message] = field(default_factory=list)
     accepted: int = 0
@@ -202,9 +215,14 @@ class FakeEngine:
                 "pid": 1,
                 "instance": self.instance,
                 "timelapse_path": self.timelapse_path,
+                "frames_path": self.frames_path,
             }
         if method == "camera.list":
             return {"cameras": self.cameras}
+        if method == "timelapse.configure":
+            return {"accepted": True}
+        if method == "timelapse.status":
+            return {"panel": self.panel}
         return Failure(f"no such method: {method}", code=-32601)
 
 

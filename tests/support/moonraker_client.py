@@ -98,11 +98,14 @@ class MoonrakerClient:
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """The whole answer to a JSON-RPC request."""
+        return await self.exchange({"method": method, "params": params})
+
+    async def exchange(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer to a JSON-RPC request as a user interface makes it."""
         assert self._websocket is not None
         self._last_id += 1
         identity = self._last_id
-        request = {"jsonrpc": "2.0", "id": identity, "method": method, "params": params}
-        await self._websocket.send_json(request)
+        await self._websocket.send_json({"jsonrpc": "2.0", "id": identity, **request})
         async with asyncio.timeout(WAIT_S), self._changed:
             await self._changed.wait_for(lambda: identity in self._answers)
         return self._answers.pop(identity)

@@ -235,7 +235,7 @@ async def test_remote_methods_when_called_then_become_requests(
 ) -> None:
     methods["prusacam_timelapse_start"](mode="layer", self=1, method="x", fps="30")
     methods["prusacam_timelapse_frame"]()
-    methods["prusacam_timelapse_frame"](layer="5.0", unknown=[1])
+    methods["prusacam_timelapse_frame"](layer="5.0", parked="1", unknown=[1])
     methods["prusacam_timelapse_render"](anything=None)
     methods["prusacam_connect_upload"](camera="None")
     methods["prusacam_connect_upload"](camera="front")
@@ -247,8 +247,8 @@ async def test_remote_methods_when_called_then_become_requests(
             {"mode": "layer", "self": 1, "method": "x", "fps": "30"},
             5.0,
         ),
-        ("timelapse.frame", {"layer": None}, 5.0),
-        ("timelapse.frame", {"layer": 5}, 5.0),
+        ("timelapse.frame", {"layer": None, "parked": False}, 5.0),
+        ("timelapse.frame", {"layer": 5, "parked": True}, 5.0),
         ("timelapse.render", {}, 5.0),
         ("connect.upload", {}, 45.0),
         ("connect.upload", {"camera": "front"}, 45.0),

@@ -15,7 +15,7 @@ import pytest
 import moonraker_prusacam.component
 
 FOLDER = Path(moonraker_prusacam.component.__file__).parent
-MODULES = sorted(FOLDER.glob("*.py"))
+MODULES = sorted(FOLDER.rglob("*.py"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
