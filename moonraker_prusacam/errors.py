@@ -209,6 +209,12 @@ class TimelapseError(PrusacamError):
     http_status = 409
 
 
+class FramesNotFound(TimelapseError, LookupError):
+    """There are no frames for what was asked."""
+
+    http_status = 404
+
+
 class TimelapseOptionError(TimelapseError, ValueError):
     """An option of the start macro is unknown, or its value is."""
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .control.peer import Handler
 
 MAX_SNAPSHOT_BYTES = 5 << 20  # in base64 it still fits into one reply
+DEFAULT_CYCLE_S = 30.0
+MAX_CYCLE_S = 86400.0
 UPLOAD_TIMEOUT_S = 40.0
 
 
@@ -46,7 +48,10 @@ class Methods:
             "camera.snapshot": self.camera_snapshot,
             "timelapse.start": self.timelapse_start,
             "timelapse.frame": self.timelapse_frame,
+            "timelapse.configure": self.timelapse_configure,
+            "timelapse.hyperlapse": self.timelapse_hyperlapse,
             "timelapse.render": self.timelapse_render,
+            "timelapse.saveframes": self.timelapse_saveframes,
             "timelapse.status": self.timelapse_status,
             "timelapse.list": self.timelapse_list,
             "connect.upload": self.connect_upload,
@@ -113,6 +118,38 @@ class Methods:
             layer, since, is_parked=is_parked
         )
         return {"accepted": accepted}
+
+    async def timelapse_configure(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Take over what a user chose in a timelapse panel."""
+        settings = _optional(params, "settings", dict) or {}
+        if self._engine.timelapse is not None:
+            await self._engine.timelapse.configure(settings)
+        return {"accepted": self._engine.timelapse is not None}
+
+    async def timelapse_hyperlapse(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Take frames by time, or stop that."""
+        action, cycle_s = params.get("action"), params.get("cycle_s")
+        if action not in ("start", "stop"):
+            raise RpcError(
+                INVALID_PARAMS, "'action' is neither start nor stop", http_status=400
+            )
+        is_number = isinstance(cycle_s, int | float) and not isinstance(cycle_s, bool)
+        if cycle_s is not None and not (is_number and 0.5 <= cycle_s <= MAX_CYCLE_S):
+            raise RpcError(
+                INVALID_PARAMS,
+                f"'cycle_s' is not from 0.5 to {MAX_CYCLE_S:g}",
+                http_status=400,
+            )
+        timelapse = self._engine.timelapse
+        interval_s = (cycle_s or DEFAULT_CYCLE_S) if action == "start" else None
+        accepted = timelapse is not None and await timelapse.keep_interval(interval_s)
+        return {"accepted": accepted}
+
+    async def timelapse_saveframes(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Put the frames of the newest job into a ZIP; answers when it is there."""
+        if self._engine.timelapse is None:
+            raise TimelapseError("there is no [timelapse] section")
+        return {"zipfile": await self._engine.timelapse.save_frames()}
 
     async def timelapse_render(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """End the recording and render it, or try a failed job again."""

@@ -94,6 +94,9 @@ class TimelapseConfig(TrackConfig):
     crf: float = option(
         number(0, 51), "x264's quality: lower is better and larger", default=24.4
     )
+    auto_render: bool = option(
+        boolean, "Render when a print is over; else when it is asked for", default=True
+    )
     save_frames: bool = option(
         boolean, "Keep the JPEGs of a print beside its video, as a ZIP", default=False
     )

@@ -43,6 +43,7 @@ class JobState(enum.StrEnum):
     """What remains to be done; each state can be entered again after a crash."""
 
     RECORDING = "recording"
+    UNRENDERED = "unrendered"
     RENDERING = "rendering"
     DONE = "done"
     FAILED = "failed"

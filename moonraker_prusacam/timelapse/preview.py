@@ -13,12 +13,13 @@ import attrs
 
 from moonraker_prusacam.errors import RenderError
 
+from .video.ffmpeg import file_url
 from .video.picture import inspect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .job import Contents, Job
+    from .job import Contents, Job, StoredSegment
     from .video import FFmpeg
 
 EXTRACT_TIMEOUT_S = 60.0
@@ -51,3 +52,16 @@ async def last_picture(ffmpeg: FFmpeg, job: Job, contents: Contents) -> LastPict
     if not (await asyncio.to_thread(inspect, path)).is_whole:
         raise RenderError(f"{segment.path.name} has no last picture")
     return LastPicture(path, is_flipped=True)
+
+
+async def pictures_of(
+    ffmpeg: FFmpeg, segment: StoredSegment, folder: Path
+) -> list[Path]:
+    """The pictures of a segment as JPEGs in ``folder``; raises RenderError."""
+    pattern = folder / f"frame-sealed-{segment.first:06d}-%04d.jpg"
+    await ffmpeg.run(
+        ["-i", file_url(segment.path), "-q:v", "2", "-f", "image2", str(pattern)],
+        timeout_s=EXTRACT_TIMEOUT_S,
+    )
+    found = folder.glob(f"frame-sealed-{segment.first:06d}-*.jpg")
+    return await asyncio.to_thread(sorted, found)

@@ -54,6 +54,10 @@ class Recordings:
         self._sealer = sealer
         self._on_frame = on_frame
 
+    def change_first(self, track: TrackConfig) -> None:
+        """Let the first track of the next prints be ``track``."""
+        self._tracks = {track.name: track, **_others(self._tracks)}
+
     async def open(self, trigger: str | None) -> Recording:
         """Begin a job for each track; raises TimelapseError when there is none."""
         print_id = uuid.uuid4().hex
@@ -106,6 +110,10 @@ class Recordings:
 
     def _camera_of(self, track: TrackConfig) -> str:
         return track.camera or next(iter(self._cameras))
+
+
+def _others(tracks: Mapping[str, TrackConfig]) -> dict[str, TrackConfig]:
+    return {name: track for name, track in tracks.items() if name}
 
 
 class Recording:

@@ -15,20 +15,21 @@ import asyncio
 import errno
 import logging
 import shutil
+import tempfile
 import time
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import attrs
 
 from moonraker_prusacam.durable import sync_directory, sync_file
-from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
 from .job import JobState
 from .naming import unused, video_name
-from .preview import last_picture
+from .preview import last_picture, pictures_of
 from .retention import remove_expired
 from .sidecar import write_sidecar
 from .video import Tags, Timing, hold_segment, join
@@ -37,7 +38,6 @@ from .video.poster import make_poster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from moonraker_prusacam.config import CameraConfig, TimelapseConfig
 
@@ -63,7 +63,7 @@ class Renderer:
         sealer: Sealer,
         on_change: Callable[[Job, str], None],
     ) -> None:
-        self._config = config
+        self.config = config
         self._cameras = cameras
         self._sealer = sealer
         self._videos_path = videos_path
@@ -117,7 +117,7 @@ class Renderer:
         self._on_change(job, "success")
         try:
             await asyncio.to_thread(
-                remove_expired, self._videos_path, self._config, time.time()
+                remove_expired, self._videos_path, self.config, time.time()
             )
         except OSError as error:
             log.warning("Timelapse: %s: %s", error.filename, error.strerror)
@@ -131,7 +131,7 @@ class Renderer:
         last = await last_picture(ffmpeg, job, contents)
         timing = self._timing
         paths = [segment.path for segment in contents.segments]
-        held = timing.held_frames(contents.count, self._config.hold_s)
+        held = timing.held_frames(contents.count, self.config.hold_s)
         if held:
             path = job.path / HOLD
             settings = self._sealer.settings(job)
@@ -166,12 +166,12 @@ class Renderer:
             rotation=self._rotation(job),
         )
         await asyncio.to_thread(self._publish, job, preview, result)
-        if self._config.save_frames:
+        if self.config.save_frames:
             await self._archive(job, contents)
 
     @property
     def _timing(self) -> Timing:
-        config = self._config
+        config = self.config
         return Timing(
             fps=config.fps,
             target_length_s=config.target_length_s or None,
@@ -193,6 +193,30 @@ class Renderer:
         except FileNotFoundError:
             return False
         return size_bytes == record.video_bytes
+
+    async def save_frames(self, job: Job) -> str:
+        """Put the frames of a job that is not done into a ZIP; its name.
+
+        Raises TimelapseError.
+        """
+        contents = await asyncio.to_thread(job.contents)
+        name = video_name(job.record.filename, None, job.record.created)
+        archive = (self._videos_path / name).with_suffix(".zip")
+        saved = {path.name: path for path in contents.covered}
+        saved |= {frame.path.name: frame.path for frame in contents.frames}
+        if not (saved or contents.segments):
+            raise FramesNotFound("there are no frames to save")
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
+        try:
+            for segment in () if contents.covered else contents.segments:
+                ffmpeg = await self._sealer.ffmpeg()
+                for path in await pictures_of(ffmpeg, segment, folder):
+                    saved[path.name] = path
+            await asyncio.to_thread(_make_folder, self._videos_path)
+            await write_archive(sorted(saved.items()), archive)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return archive.name
 
     async def _archive(self, job: Job, contents: Contents) -> None:
         """Put the frames beside the video; a full disk must not cost the video."""
@@ -232,6 +256,10 @@ class Renderer:
         except OSError as error:
             log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
         self._on_change(job, "error")
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def _move(source: Path, target: Path) -> None:

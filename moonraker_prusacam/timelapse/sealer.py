@@ -66,7 +66,7 @@ class Sealer:
         cameras: Mapping[str, CameraConfig],
         disk: DiskGuard,
     ) -> None:
-        self._config = config
+        self.config = config
         self._disk = disk
         self._cameras = cameras
         self._motion: Motion | None = None
@@ -116,7 +116,7 @@ class Sealer:
     async def ffmpeg(self) -> FFmpeg:
         """The program; raises RenderError when there is none."""
         if self._ffmpeg is None:
-            program = await asyncio.to_thread(find_ffmpeg, self._config.ffmpeg)
+            program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
             self._ffmpeg = FFmpeg(program)
         return self._ffmpeg
 
@@ -206,7 +206,7 @@ class Sealer:
             job.record.gaps += len(segment.replaced)
             await asyncio.to_thread(job.save)
         done = [frame.path for frame in frames]
-        if not self._config.save_frames:
+        if not self.config.save_frames:
             await asyncio.to_thread(_unlink, done)
         elif await asyncio.to_thread(self._enough) < FRAMES_PER_SEGMENT:
             log.warning("Timelapse: the disk is nearly full; frames are not saved")
@@ -221,7 +221,7 @@ class Sealer:
         self, frames: Sequence[StoredFrame], first: int, last: int
     ) -> list[Path]:
         """The file of each frame from ``first`` to ``last``, as gaps are dealt with."""
-        if self._config.gaps == "skip":
+        if self.config.gaps == "skip":
             return [frame.path for frame in frames]
         there = {frame.number: frame.path for frame in frames}
         shown, before, repeats = [], frames[0].path, 0
@@ -236,7 +236,7 @@ class Sealer:
     def settings(self, job: Job) -> EncodeSettings:
         """What all segments of ``job`` have in common."""
         camera = self._cameras.get(job.record.camera)
-        settings = EncodeSettings(crf=self._config.crf, size=job.record.size)
+        settings = EncodeSettings(crf=self.config.crf, size=job.record.size)
         if camera is None:
             return settings
         return attrs.evolve(

@@ -18,10 +18,11 @@ import logging
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
+from . import panel_settings
 from .disk import DiskGuard
 from .job import Job, JobState, boot_id, remove_stillborn
 from .panel import Panel
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_JOBS = 50
+SETTINGS = "timelapse-settings.json"
 
 
 class Timelapse:
@@ -55,7 +57,9 @@ class Timelapse:
         notify: Callable[[dict[str, Any]], None],
     ) -> None:
         assert config.timelapse is not None  # noqa: S101
-        self._config = config.timelapse
+        self._base = self._config = config.timelapse
+        self._settings_path = config.engine.state_path / SETTINGS
+        self._cameras = cameras
         self._jobs_path = config.jobs_path
         self._notify = notify
         self._recording: Recording | None = None
@@ -93,6 +97,9 @@ class Timelapse:
         """Take up what an earlier run left; raises TimelapseError."""
         try:
             await asyncio.to_thread(self.panel.open)
+            self._apply(
+                await asyncio.to_thread(panel_settings.load, self._settings_path)
+            )
             self._jobs = await asyncio.to_thread(
                 _load_jobs, self._jobs_path, keep_frames=self._config.save_frames
             )
@@ -180,6 +187,30 @@ class Timelapse:
                 layer, monotonic_ns, is_parked=is_parked
             )
 
+    async def configure(self, settings: Mapping[str, Any]) -> None:
+        """Take the settings of a panel over, and keep them; for what comes next."""
+        self._apply(settings)
+        try:
+            await asyncio.to_thread(panel_settings.save, self._settings_path, settings)
+        except OSError as error:
+            log.warning("Timelapse: %s: %s", self._settings_path, error.strerror)
+
+    def _apply(self, settings: Mapping[str, Any]) -> None:
+        self._config = panel_settings.apply(self._base, settings, self._cameras)
+        self._recordings.change_first(self._config)
+        self._sealer.config = self._renderer.config = self._config
+
+    async def save_frames(self) -> str:
+        """Put the frames of the newest job into a ZIP; raises TimelapseError.
+
+        Returns the archive's name. Frames that are in a segment already, and were not
+        to be kept, come as the segment has them.
+        """
+        for job in reversed(self._jobs):
+            if not _is(job, JobState.DONE) and not job.record.track:
+                return await self._renderer.save_frames(job)
+        raise FramesNotFound("there are no frames to save")
+
     async def keep_interval(self, interval_s: float | None) -> bool:
         """Take frames by time as well, or no longer; False when nothing is recorded."""
         async with self._turn:
@@ -196,7 +227,7 @@ class Timelapse:
                 self._end("complete")
                 return job
             for job in reversed(self._jobs):
-                if _is(job, JobState.FAILED):
+                if job.record.state in (JobState.FAILED, JobState.UNRENDERED):
                     self._renderer.submit(job)
                     return job
         raise TimelapseError("there is nothing to render")
@@ -290,6 +321,10 @@ class Timelapse:
         job.record.outcome = outcome
         if job.record.frames == 0:
             await self._remove(job)  # cancelled during heat-up: nothing to see
+            return
+        if not self._config.auto_render:
+            job.record.state = JobState.UNRENDERED
+            await self._save(job)
             return
         job.record.state = JobState.RENDERING
         await self._save(job)

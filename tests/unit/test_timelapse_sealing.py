@@ -17,7 +17,8 @@ import attrs
 import pytest
 
 from moonraker_prusacam.config import TimelapseConfig, TrackConfig
-from moonraker_prusacam.timelapse import Job, JobState
+from moonraker_prusacam.errors import FramesNotFound
+from moonraker_prusacam.timelapse import Job, JobState, panel_settings
 from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
 from moonraker_prusacam.timelapse.panel import SPELLINGS, Panel
 from moonraker_prusacam.timelapse.retention import expired, remove_expired
@@ -344,3 +345,110 @@ def test_panel_when_prints_follow_then_no_name_comes_again_soon(tmp_path: Path) 
         seen.add(panel.frame_file)
     assert len(seen) == len(SPELLINGS)
     assert all(name.lower().endswith((".jpg", ".jpeg", ".jpe")) for name in seen)
+
+
+SETTINGS: dict[str, Any] = {
+    "enabled": True,
+    "mode": "hyperlapse",
+    "camera": "front",
+    "hyperlapse_cycle": 7,
+    "output_framerate": 25,
+    "variable_fps": True,
+    "targetlength": 12,
+    "variable_fps_min": 4,
+    "variable_fps_max": 50,
+    "duplicatelastframe": 50,
+    "constant_rate_factor": 20,
+    "stream_delay_compensation": 0.25,
+    "autorender": False,
+    "saveframes": True,
+}
+
+
+def test_panel_settings_then_they_win_over_the_file() -> None:
+    made = panel_settings.apply(TimelapseConfig(), SETTINGS, {"front"})
+    assert (made.trigger, made.interval_s, made.camera) == ("interval", 7.0, "front")
+    assert (made.fps, made.target_length_s) == (25.0, 12.0)
+    assert (made.min_fps, made.max_fps, made.hold_s) == (4.0, 50.0, 2.0)
+    assert (made.crf, made.frame_delay_s) == (20.0, 0.25)
+    assert (made.auto_render, made.save_frames) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"enabled": "yes", "camera": "nowhere", "mode": 3, "output_framerate": "x"},
+        {"output_framerate": -1, "duplicatelastframe": True, "hyperlapse_cycle": None},
+        {"camera": ""},
+    ],
+)
+def test_panel_settings_when_they_are_odd_then_the_file_holds(
+    settings: dict[str, Any],
+) -> None:
+    config = TimelapseConfig(camera="front", fps=12.0)
+    assert panel_settings.apply(config, settings, {"front"}) == config
+
+
+async def test_configure_when_the_engine_is_restarted_then_settings_are_known(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    await timelapse.configure({"enabled": False})
+    printer = Printer(timelapse)
+    await printer.begin()
+    assert timelapse.active is None
+    await timelapse.aclose()
+    again = await host.boot()
+    printer.timelapse = again
+    await printer.tell("sync", "printing")
+    assert again.active is None
+    await again.configure({"enabled": True})
+    await printer.print_layers(1, 1)
+    await host.frames(1)
+
+
+async def test_auto_render_when_it_is_off_then_it_waits_to_be_asked(host: Host) -> None:
+    timelapse = await host.boot()
+    await timelapse.configure({"autorender": False})
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 3)
+    await printer.tell("complete", "complete")
+    (job,) = timelapse.jobs
+    await until(lambda: job.record.state is JobState.UNRENDERED)
+    await timelapse.aclose()
+    again = await host.boot()
+    await again.render()
+    assert (await host.rendered())["frames"] == 3
+
+
+async def test_save_frames_when_asked_in_a_print_then_all_are_in_the_archive(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    with pytest.raises(FramesNotFound):
+        await timelapse.save_frames()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 27)
+    job = active(timelapse)
+    await until(lambda: segments(job) == [(1, 25)])
+    await until(lambda: len(frame_names(job)) == 2)
+    name = await timelapse.save_frames()
+    with zipfile.ZipFile(host.videos_path / name) as stored:
+        assert len(stored.namelist()) == 27
+    await printer.tell("complete", "complete")
+    assert (await host.rendered())["frames"] == 27
+
+
+async def test_hyperlapse_when_it_is_started_by_hand_then_frames_come_by_time(
+    host: Host,
+) -> None:
+    timelapse = await host.boot(trigger="macro")
+    assert not await timelapse.keep_interval(0.5)
+    printer = Printer(timelapse)
+    await printer.begin()
+    assert await timelapse.keep_interval(0.5)
+    await host.frames(2)
+    assert await timelapse.keep_interval(None)
