@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import RenderError
 
+from .video.ffmpeg import find_ffmpeg as find_ffmpeg
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -42,24 +44,6 @@ LOW_PRIORITY = (
     ("ionice", "-c", "3"),
     ("nice", "-n", "19"),
 )
-
-
-def find_ffmpeg(configured: Path | None) -> str:
-    """The ffmpeg to use; raises RenderError with what to do about none."""
-    if configured is not None:
-        if not os.access(configured, os.X_OK):
-            raise RenderError(f"[timelapse] ffmpeg: {configured} cannot be run")
-        return str(configured)
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        pass
-    else:
-        with contextlib.suppress(RuntimeError):
-            return str(imageio_ffmpeg.get_ffmpeg_exe())
-    raise RenderError("there is no ffmpeg; install it with 'sudo apt install ffmpeg'")
 
 
 class Encoder:

@@ -1,0 +1,132 @@
+# What an MP4 says about its video track.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the boxes of an MP4 that tell how many frames it has, and when they are shown.
+
+A second opinion on what ffmpeg wrote: it costs no process and does not trust the one
+that made the file. Source: ISO/IEC 14496-12.
+"""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import TYPE_CHECKING, BinaryIO
+
+import attrs
+
+from moonraker_prusacam.errors import RenderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+READ = (b"tkhd", b"mdhd", b"hdlr", b"stts", b"stsz")
+MOST_BOX_BYTES = 16 << 20
+# The first columns of the matrix, in 16.16: a, b, c, d.
+ROTATIONS = {
+    (1, 0, 0, 1): 0,
+    (0, 1, -1, 0): 90,
+    (-1, 0, 0, -1): 180,
+    (0, -1, 1, 0): 270,
+}
+
+
+@attrs.frozen
+class Track:
+    """The video track of an MP4.
+
+    ``fps`` is None where frames are not all shown for the same time; ``rotation`` is
+    in degrees clockwise, None where the matrix does something else.
+    """
+
+    frames: int
+    fps: Fraction | None
+    timescale: int
+    duration_s: Fraction
+    width: int
+    height: int
+    rotation: int | None
+    is_fast_start: bool
+
+
+def read_track(video: Path) -> Track:
+    """The video track of ``video``; raises RenderError, and OSError."""
+    with video.open("rb") as file:
+        try:
+            return _track(list(_boxes(file, 0, video.stat().st_size)))
+        except (struct.error, KeyError, ValueError, ZeroDivisionError) as error:
+            raise RenderError(f"{video.name} is not a whole MP4") from error
+
+
+def _track(boxes: list[tuple[bytes, bytes]]) -> Track:
+    order = [kind for kind, _ in boxes if kind in (b"moov", b"mdat")]
+    found: dict[bytes, bytes] = {}
+    for kind, payload in boxes:
+        if kind == b"trak" and found.get(b"hdlr", b"")[8:12] != b"vide":
+            found = {}
+        found.setdefault(kind, payload)
+    (samples,) = struct.unpack_from(">I", found[b"stsz"], 8)
+    (timescale,) = struct.unpack_from(">I", *_times(found[b"mdhd"]))
+    durations = _durations(found[b"stts"])
+    ticks = sum(count * each for count, each in durations)
+    matrix, width, height = _geometry(found[b"tkhd"])
+    return Track(
+        frames=samples,
+        fps=Fraction(timescale, durations[0][1]) if len(durations) == 1 else None,
+        timescale=timescale,
+        duration_s=Fraction(ticks, timescale),
+        width=width,
+        height=height,
+        rotation=ROTATIONS.get(matrix),
+        is_fast_start=order[:1] == [b"moov"],
+    )
+
+
+def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """Each box in its order: its kind, and the payload where it is one we read."""
+    while begin < end:
+        file.seek(begin)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        header = 8
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8))
+            header = 16
+        size = size or end - begin
+        if size < header or begin + size > end:
+            raise ValueError(f"a box of {size} bytes")
+        if kind in READ and size <= MOST_BOX_BYTES:
+            yield kind, file.read(size - header)
+        else:
+            yield kind, b""
+        if kind in CONTAINERS:
+            yield from _boxes(file, begin + header, begin + size)
+        begin += size
+
+
+def _times(mdhd: bytes) -> tuple[bytes, int]:
+    """Where the timescale is; the times before it are longer in version 1."""
+    return mdhd, 20 if mdhd[0] == 1 else 12
+
+
+def _durations(stts: bytes) -> list[tuple[int, int]]:
+    (entries,) = struct.unpack_from(">I", stts, 4)
+    table = struct.unpack_from(f">{2 * entries}I", stts, 8)
+    runs: list[tuple[int, int]] = []
+    for count, each in zip(table[::2], table[1::2], strict=True):
+        if runs and runs[-1][1] == each:
+            runs[-1] = runs[-1][0] + count, each
+        else:
+            runs.append((count, each))
+    if not runs:
+        raise ValueError("no frames")
+    return runs
+
+
+def _geometry(tkhd: bytes) -> tuple[tuple[int, int, int, int], int, int]:
+    offset = 52 if tkhd[0] == 1 else 40
+    a, b, _, c, d = struct.unpack_from(">5i", tkhd, offset)
+    width, height = struct.unpack_from(">2I", tkhd, offset + 36)
+    return (a >> 16, b >> 16, c >> 16, d >> 16), width >> 16, height >> 16
