@@ -56,6 +56,7 @@ DEFAULT_CRF = 24.4
 HOLD_KEYINT = 250
 START_TIMEOUT_S = 60.0
 FRAME_TIMEOUT_S = 10.0
+KEEP_SHAPE = "force_original_aspect_ratio=decrease:force_divisible_by=2"
 TRANSPOSE = {
     0: (),
     90: ("transpose=clock",),
@@ -287,13 +288,16 @@ class _Sealing:
         filters = []
         if any(size is None or _even(size) != size for size in sizes):
             filters.append("crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0")
+        # JPEGs have the full range of values, which not every player expects of H.264.
+        scale = "scale=out_range=tv"
         if any(size is None or _even(size) != self.size for size in sizes):
-            keep_shape = "force_original_aspect_ratio=decrease:force_divisible_by=2"
             filters += [
-                f"scale={width}:{height}:{keep_shape}",
+                f"{scale}:w={width}:h={height}:{KEEP_SHAPE}",
                 f"pad={width}:{height}:-1:-1",
                 "setsar=1",
             ]
+        else:
+            filters.append(scale)
         filters.append("format=yuv420p")
         filters += ["hflip"] * settings.flip_horizontal
         filters += ["vflip"] * settings.flip_vertical
