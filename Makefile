@@ -1,6 +1,7 @@
 # make demo [ONCE=1]   the whole job, with a simulated printer and camera
 # make test            everything that guards the project
 # make bench [FIGURES="latency slow"]   the benchmarks; or single figures
+# make bench-timelapse [SETS=scene]   our videos against moonraker-timelapse's
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
 # make format          let ruff lay out the code
@@ -19,7 +20,8 @@ export PYTHONUNBUFFERED := 1
 export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration bench fuzz cross format clean
+.PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
+  format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -93,3 +95,6 @@ $(MOONRAKER)/moonraker.stamp: Makefile
 	@test -x $(MOONRAKER)/bin/python || $(PYTHON) -m venv $(MOONRAKER)
 	@$(MOONRAKER)/bin/python -m pip install $(PIP_FLAGS) 'moonraker==$(MOONRAKER_VERSION)'
 	@touch $@
+
+bench-timelapse: .venv/test.stamp
+	@$(BIN)/python -m tests.bench_timelapse $(SETS)

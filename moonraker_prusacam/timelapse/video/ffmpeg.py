@@ -141,9 +141,10 @@ class FFmpeg:
                 await child.end()
                 self._children.discard(child)
         if child.returncode != 0:
-            last = stderr.splitlines()[-1] if stderr else "it said nothing"
+            # The first line is the cause, the last one that there was one.
+            cause = stderr.splitlines()[0] if stderr else "it said nothing"
             raise RenderError(
-                f"ffmpeg failed with status {child.returncode}: {last}",
+                f"ffmpeg failed with status {child.returncode}: {cause}",
                 returncode=child.returncode,
                 stderr_tail=stderr,
             )
