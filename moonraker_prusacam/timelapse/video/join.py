@@ -35,6 +35,8 @@ LIST = "segments.ffconcat"
 JOIN_TIMEOUT_S = 600.0
 LEAST_FPS, MOST_FPS = Fraction(1, 10), Fraction(240)
 MOST_TAG_CHARACTERS = 1000
+# Frames that x264 decodes ahead of one that is shown before them.
+MOST_REORDERED = 2
 # The option came with this version, and what served before went with the next.
 DISPLAY_ROTATION_VERSION = (6, 0)
 
@@ -174,13 +176,15 @@ async def _input(ffmpeg: FFmpeg, rotation: int) -> list[str]:
 def _setts(track: Track, ticks: int) -> str:
     """Number the frames as they are shown, and make times of the numbers.
 
-    The video has the timescale of its segments, because versions of ffmpeg disagree
-    about which of the two this filter works in.
+    They are decoded in the order they come in, one a frame: a segment of one or two
+    frames has other ideas about that than the one before it. The video has the
+    timescale of its segments, because versions of ffmpeg disagree about which of the
+    two this filter works in.
     """
     before = track.timescale / (track.fps or Fraction(1))
-    number = f"*{before.denominator}/{before.numerator}"
-    pts, dts = (f"round({time}{number})*{ticks}" for time in ("PTS", "DTS"))
-    return f"setts=pts={pts}:dts={dts}:duration={ticks}"
+    number = f"round(PTS*{before.denominator}/{before.numerator})"
+    decoded = f"dts=(N-{MOST_REORDERED})*{ticks}"
+    return f"setts=pts={number}*{ticks}:{decoded}:duration={ticks}"
 
 
 def _metadata(tags: Tags) -> list[str]:

@@ -79,11 +79,12 @@ async def undecodable(
 ) -> set[Path]:
     """Those of ``paths`` that ffmpeg makes no picture of; one process a file."""
     files = list(dict.fromkeys(paths))
+    links = numbered(files, ".jpg")
     found = set()
-    async with workspace(numbered(files, ".jpg")) as folder:
-        for number, path in enumerate(files):
+    async with workspace(links) as folder:
+        for name, path in links.items():
             arguments = [*(STRICT if strictly else ()), *JPEG_INPUT]
-            arguments += ["-start_number", str(number), "-i", PATTERN]
+            arguments += ["-pattern_type", "none", "-i", name]
             arguments += ["-frames:v", "1", "-f", "null", "-progress", "pipe:1", "-"]
             picture = await asyncio.to_thread(inspect, path)
             try:

@@ -52,7 +52,7 @@ SEGMENT_FPS = 25
 # Ticks a second. So many that any frame rate can be made of them, and a multiple of
 # those that are usual.
 TIMESCALE = 1_200_000
-DEFAULT_CRF = 24.4
+DEFAULT_CRF = 24.0
 HOLD_KEYINT = 250
 START_TIMEOUT_S = 60.0
 FRAME_TIMEOUT_S = 10.0
@@ -210,29 +210,36 @@ class _Sealing:
     async def encode(self, segment: Path) -> None:
         """Write ``segment``; whoever makes it too short is replaced."""
         count, failure = await self._try(segment)
-        if count == 0 and self._strictly:
-            # This camera's pictures are all a little odd.
-            self._strictly = False
+        if count != self.expected and self._strictly:
+            found = await self._find_damaged()
+            if len(found | self._damaged) == len(self._pictures):
+                # All of this camera's pictures are a little odd.
+                self._strictly = False
+            elif found:
+                self._damaged |= found
+            else:
+                raise failure or self._too_short(count)
             count, failure = await self._try(segment)
-        if count != self.expected:
-            sound = self._pictures.keys() - self._damaged
-            found = await undecodable(self._ffmpeg, sound, strictly=self._strictly)
-            if not found:
-                raise failure or RenderError(
-                    f"the segment has {count} of {self.expected} frames"
-                )
-            self._damaged |= found
+        if count != self.expected and not self._strictly:
+            self._damaged |= await self._find_damaged()
             count, failure = await self._try(segment)
         if failure is not None:
             raise failure
         if count != self.expected:
-            raise RenderError(f"the segment has {count} of {self.expected} frames")
+            raise self._too_short(count)
         if self._damaged:
             log.warning(
                 "Timelapse: %d of %d frames are no pictures and are shown as others",
                 sum(path in self._damaged for path in self._frames),
                 len(self._frames),
             )
+
+    async def _find_damaged(self) -> set[Path]:
+        sound = self._pictures.keys() - self._damaged
+        return await undecodable(self._ffmpeg, sound, strictly=self._strictly)
+
+    def _too_short(self, count: int) -> RenderError:
+        return RenderError(f"the segment has {count} of {self.expected} frames")
 
     async def _try(self, segment: Path) -> tuple[int, RenderError | None]:
         """Encode; returns how many frames came out, or 0 and why."""
