@@ -92,7 +92,7 @@ class TimelapseConfig(TrackConfig):
         name="hold",
     )
     crf: float = option(
-        number(0, 51), "x264's quality: lower is better and larger", default=24.4
+        number(0, 51), "x264's quality: lower is better and larger", default=23.8
     )
     auto_render: bool = option(
         boolean, "Render when a print is over; else when it is asked for", default=True

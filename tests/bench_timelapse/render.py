@@ -90,7 +90,9 @@ async def render_along(
 
 def ssim(ffmpeg: str, folder: Path, video: Path) -> float:
     """How like the frames the video is; of all planes, the mean of all frames."""
-    compare = "[1:v]scale=out_range=tv,format=yuv420p[made];[0:v][made]ssim"
+    # Newer versions of ffmpeg keep a JPEG's range of values, older ones do not.
+    same = "scale=out_range=tv,format=yuv420p"
+    compare = f"[0:v]{same}[made];[1:v]{same}[taken];[made][taken]ssim"
     command = [ffmpeg, "-hide_banner", "-r", str(FPS), "-i", str(video)]
     command += ["-r", str(FPS), "-i", "frame%06d.jpg", "-lavfi", compare]
     command += ["-f", "null", "-"]

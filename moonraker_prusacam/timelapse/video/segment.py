@@ -52,7 +52,7 @@ SEGMENT_FPS = 25
 # Ticks a second. So many that any frame rate can be made of them, and a multiple of
 # those that are usual.
 TIMESCALE = 1_200_000
-DEFAULT_CRF = 24.0
+DEFAULT_CRF = 23.8
 HOLD_KEYINT = 250
 START_TIMEOUT_S = 60.0
 FRAME_TIMEOUT_S = 10.0
