@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user chose in a panel, over what prusacam.conf says.
 
-Moonraker's side keeps the settings and has checked their types; the engine keeps a copy,
-so that it knows them before Moonraker is up. Names are those of moonraker-timelapse.
+Moonraker's side keeps the settings and has checked their types; the engine keeps a
+copy, so that it knows them before Moonraker is up. Names are moonraker-timelapse's.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 << 10
 MAX_DELAY_S = 5.0
+MAX_HOLD_S = 60.0
 # What moonraker-timelapse has where nobody chose; ours is as good, and smaller.
 UNCHOSEN_CRF = 23
 
@@ -55,7 +56,8 @@ def apply(
         changes["target_length_s"] = _number(settings, "targetlength", 10.0)
         changes["min_fps"] = _number(settings, "variable_fps_min", config.min_fps)
         changes["max_fps"] = _number(settings, "variable_fps_max", config.max_fps)
-    changes["hold_s"] = _number(settings, "duplicatelastframe", 0.0) / max(fps, 1.0)
+    held_frames = _number(settings, "duplicatelastframe", config.hold_s * fps)
+    changes["hold_s"] = min(MAX_HOLD_S, held_frames / max(fps, 1.0))
     crf = _number(settings, "constant_rate_factor", UNCHOSEN_CRF)
     if crf != UNCHOSEN_CRF:
         changes["crf"] = crf

@@ -63,5 +63,8 @@ async def pictures_of(
         ["-i", file_url(segment.path), "-q:v", "2", "-f", "image2", str(pattern)],
         timeout_s=EXTRACT_TIMEOUT_S,
     )
-    found = folder.glob(f"frame-sealed-{segment.first:06d}-*.jpg")
-    return await asyncio.to_thread(sorted, found)
+    return await asyncio.to_thread(_listed, folder, segment)
+
+
+def _listed(folder: Path, segment: StoredSegment) -> list[Path]:
+    return sorted(folder.glob(f"frame-sealed-{segment.first:06d}-*.jpg"))

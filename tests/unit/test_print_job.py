@@ -43,7 +43,7 @@ def state(**changes: Any) -> dict[str, Any]:
 
 def test_event_when_complete_then_parsed() -> None:
     assert parse_print_event(event()) == PrintEvent(
-        PrintEventKind.LAYER, PrintState("printing", "a.gcode", 12.5, 3, 20), 5
+        PrintEventKind.LAYER, PrintState("printing", "a.gcode", 12.5, 3, 20, 10.0), 5
     )
 
 

@@ -123,7 +123,8 @@ def test_layer_when_no_motion_is_known_then_nothing_is_replaced(scene: Scene) ->
     scene.choice.layer_began(2, scene.at(3.5))
     scene.choice.finish()
     assert scene.replaced == {}
-    assert scene.callbacks == scene.motion.on_batch == []
+    assert not scene.callbacks
+    assert not scene.motion.on_batch
 
 
 def test_layer_when_the_same_number_comes_again_then_it_goes_on(scene: Scene) -> None:
