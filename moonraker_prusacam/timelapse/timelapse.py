@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_JOBS = 50
+# A picture of 1080p.
+ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
 
 
@@ -71,8 +73,8 @@ class Timelapse:
         self._is_over = False
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
-        disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
-        self._sealer = Sealer(config.timelapse, camera_configs, disk)
+        self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
+        self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
         self._renderer = Renderer(
             config.timelapse,
             camera_configs,
@@ -86,7 +88,7 @@ class Timelapse:
             config.jobs_path,
             config.klippy_path,
             self._sealer,
-            disk,
+            self._disk,
             self._frame_stored,
         )
         # Signals are served one after the other, in the order of their arrival.
@@ -286,6 +288,24 @@ class Timelapse:
                 record.filename = record.filename or state.filename
                 record.print_started_s = started_s
                 await self._save(job)
+                await self._estimate(job, state)
+
+    async def _estimate(self, job: Job, state: PrintState) -> None:
+        """Tell early when the disk will not take all frames of a print."""
+        frames = state.total_layers or 0
+        lacking = await asyncio.to_thread(
+            self._disk.lacking_bytes, frames, ESTIMATED_FRAME_BYTES
+        )
+        if lacking:
+            log.warning(
+                "Timelapse: some %d MB too little are free for %d layers; "
+                "frames will be left out",
+                lacking >> 20,
+                frames,
+            )
+            self._notify(
+                {"event": "space", "job": job.record.id, "lacking_bytes": lacking}
+            )
 
     async def _open(self, monotonic_ns: int) -> None:
         try:

@@ -85,6 +85,7 @@ class Printer:
         self.filename = filename
         self.state = "standby"
         self.layer: int | None = None
+        self.total_layers: int | None = None
         self.started_ns = time.monotonic_ns()
 
     async def tell(self, kind: str, state: str | None = None, **known: Any) -> None:
@@ -98,7 +99,7 @@ class Printer:
                 "total_duration_s", (now_ns - self.started_ns) / 1e9
             ),
             layer=self.layer,
-            total_layers=None,
+            total_layers=self.total_layers,
             print_duration_s=1.0,
         )
         known_print = None if known.get("nothing") else current

@@ -452,3 +452,15 @@ async def test_hyperlapse_when_it_is_started_by_hand_then_frames_come_by_time(
     assert await timelapse.keep_interval(0.5)
     await host.frames(2)
     assert await timelapse.keep_interval(None)
+
+
+async def test_print_when_it_needs_more_room_than_there_is_then_it_is_told_early(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: DiskUsage(8 * GIB, 0, 600 << 20))
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    printer.total_layers = 20_000
+    await printer.begin()
+    (told,) = await host.events.until(lambda: host.events.of("space"))
+    assert told["lacking_bytes"] > 1 << 30
