@@ -30,7 +30,6 @@ HEADERS = [
     "ext/framer.h",
     "ext/frame_sink.h",
     "ext/intake.h",
-    "ext/native_thread.h",
     "ext/pump.h",
     "ext/pump_thread.h",
 ]

@@ -18,11 +18,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "frame_sink.h"
 #include "framer.h"
-#include "native_thread.h"
 
 enum {
     INTAKE_MAX_SINKS = 4,
@@ -303,7 +303,7 @@ static inline void intake_run(intake_t *intake)
     };
     int error = 0;
     int more = 0;
-    native_thread_begin("prusacam-intake");
+    prctl(PR_SET_NAME, "prusacam-intake", 0, 0, 0);
     for (;;) {
         /* Looked at between reads as well: a fast camera may never let it wait. */
         int ready = poll(polled, 2, more ? 0 : -1);

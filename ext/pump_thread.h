@@ -9,8 +9,9 @@
 #ifndef PRUSACAM_PUMP_THREAD_H
 #define PRUSACAM_PUMP_THREAD_H
 
-#include "native_thread.h"
 #include "pump.h"
+
+#include <sys/prctl.h>
 
 static inline void pump_close_viewer(pump *p, viewer *v) {
     /* The connection may have another descriptor, for which epoll would go on to tell
@@ -262,7 +263,7 @@ static inline void pump_run(pump *p) {
     struct epoll_event events[PUMP_EVENTS];
     int64_t tick_ns = pump_now_ns() + p->tick_ns;
     int64_t due_ns = tick_ns;
-    native_thread_begin("prusacam-pump");
+    prctl(PR_SET_NAME, "prusacam-pump", 0, 0, 0);
     for (;;) {
         int timeout_ms = -1;
         if (p->viewers != NULL)

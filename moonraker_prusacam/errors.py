@@ -23,6 +23,10 @@
     ├─ ControlError                the control socket
     │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
     │   └─ RpcError                the peer answered with an error
+    ├─ KlippyError                 Klipper's API socket
+    │   ├─ KlippyUnavailable       absent, silent, closed         (ConnectionError)
+    │   ├─ KlippyRefused           Klipper answered with an error
+    │   └─ KlippyDataError         bytes or numbers make no sense (ValueError)
     ├─ TimelapseError              a job cannot do what was asked
     │   ├─ TimelapseOptionError    a macro's option is wrong      (ValueError)
     │   └─ RenderError             ffmpeg failed
@@ -176,6 +180,27 @@ class RpcError(ControlError):
         self.code = code
         self.message = message
         self.http_status = http_status
+
+
+class KlippyError(PrusacamError):
+    """Trouble on Klipper's API socket."""
+
+    http_status = 502
+
+
+class KlippyUnavailable(KlippyError, ConnectionError):
+    """Klipper is absent, silent or not ready, or closed the connection."""
+
+    retryable = True
+    http_status = 503
+
+
+class KlippyRefused(KlippyError):
+    """Klipper answered a request with an error."""
+
+
+class KlippyDataError(KlippyError, ValueError):
+    """What Klipper sent is no message, or holds no number where one belongs."""
 
 
 class TimelapseError(PrusacamError):

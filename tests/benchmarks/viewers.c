@@ -12,7 +12,6 @@
  * no HTTP, as the feeder sends them.
  */
 #include "loopback.h"
-#include "../../ext/native_thread.h"
 
 enum {
     MAX_VIEWERS = 256,
@@ -254,8 +253,6 @@ int main(int argc, char **argv)
     if (argc < 2)
         return 2;
     bound_lifetime(LIFETIME_S);
-    /* Viewers are other machines: none waits for a turn on the engine's processor. */
-    native_thread_begin("viewers");
     is_raw = !strcmp(format, "raw");
     is_tagged = strcmp(format, "untagged");
     open_viewers(argv, poller);

@@ -21,7 +21,7 @@ PACKAGE = Path(moonraker_prusacam.__file__).parent
 MAX_LINES = 500
 
 GROUND = {"errors", "log", "tasks", "secret", "version", "durable"}
-MIDDLE = {"config", "ini", "option", "print_job", "camera"}
+MIDDLE = {"config", "ini", "option", "print_job", "camera", "motion"}
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
 TOP = {"methods", "app", "status"}
