@@ -47,7 +47,9 @@ def apply(
             changes[option] = settings[name]
     if settings.get("camera") in cameras:
         changes["camera"] = settings["camera"]
-    if settings.get("mode") == "hyperlapse":
+    if settings.get("mode") == "hyperlapse" and settings.get("parkhead") is True:
+        changes["trigger"] = "macro"  # which keeps the time itself, to park the head
+    elif settings.get("mode") == "hyperlapse":
         changes["trigger"] = "interval"
         changes["interval_s"] = _number(settings, "hyperlapse_cycle", config.interval_s)
     fps = _number(settings, "output_framerate", config.fps)

@@ -374,6 +374,13 @@ def test_panel_settings_then_they_win_over_the_file() -> None:
     assert (made.auto_render, made.save_frames) == (False, True)
 
 
+def test_panel_settings_when_a_hyperlapse_parks_then_the_macro_keeps_the_time() -> None:
+    made = panel_settings.apply(
+        TimelapseConfig(), {**SETTINGS, "parkhead": True}, {"front"}
+    )
+    assert made.trigger == "macro"
+
+
 @pytest.mark.parametrize(
     "settings",
     [
