@@ -24,7 +24,13 @@ from .child import ChildProcess
 from .connect import LocalConnect
 from .gcode_file import LAYER_HEIGHT_MM
 from .klippy import SimulatedPrinter
-from .moonraker import MoonrakerProcess, engine_command, free_port, link_component
+from .moonraker import (
+    MoonrakerProcess,
+    engine_command,
+    free_port,
+    link_component,
+    link_timelapse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,7 +87,9 @@ class Stand:
         camera_options: str = "",
         timelapse_options: str = "",
         preferred_port: int = 0,
+        panels: bool = False,
     ) -> None:
+        """``panels``: the timelapse panels of Mainsail and Fluidd are served, too."""
         self.folder = folder
         self.data_path = folder / "printer_data"
         self.gcodes_path = self.data_path / "gcodes"
@@ -100,10 +108,12 @@ class Stand:
         )
         self.camera = SyntheticCamera(self.printer, layer_height_mm=LAYER_HEIGHT_MM)
         self.connect = LocalConnect()
+        self._link = link_timelapse if panels else link_component
         self.moonraker = MoonrakerProcess(
             self.data_path,
             klippy_socket,
-            config=f"\n[prusacam]\nsocket: {self.engine_socket}\n",
+            config=f"\n[prusacam]\nsocket: {self.engine_socket}\n"
+            + ("[timelapse]\n" if panels else ""),
             extra_components=folder / "components",
             python=moonraker,
         )
@@ -187,7 +197,7 @@ class Stand:
     def _write_files(self) -> None:
         for folder in ("config", "gcodes", "logs"):
             (self.data_path / folder).mkdir(parents=True, exist_ok=True)
-        link_component(self.folder / "components")
+        self._link(self.folder / "components")
         (self.data_path / "config" / "printer.cfg").write_text(
             PRINTER_CONFIG.format(macros=MACROS.resolve(), gcodes=self.gcodes_path)
         )
