@@ -226,7 +226,7 @@ class Timelapse:
             if self._recording is not None:
                 job = self._recording.jobs[0]
                 self._is_ignored = True
-                self._end("complete")
+                self._end("complete", must_render=True)
                 return job
             for job in reversed(self._jobs):
                 if job.record.state in (JobState.FAILED, JobState.UNRENDERED):
@@ -319,16 +319,18 @@ class Timelapse:
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
 
-    def _end(self, outcome: str) -> None:
+    def _end(self, outcome: str, *, must_render: bool = False) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
             # Frames that are still due must not keep the next print waiting.
-            self._tasks.start("finish", self._finish(recording, outcome))
+            self._tasks.start("finish", self._finish(recording, outcome, must_render))
 
-    async def _finish(self, recording: Recording, outcome: str) -> None:
+    async def _finish(
+        self, recording: Recording, outcome: str, must_render: bool
+    ) -> None:
         await recording.finish()
         for job in recording.jobs:
-            await self._close_job(job, outcome)
+            await self._close_job(job, outcome, must_render=must_render)
 
     async def _discard(self) -> None:
         recording, self._recording = self._recording, None
@@ -337,12 +339,14 @@ class Timelapse:
             for job in recording.jobs:
                 await self._remove(job)
 
-    async def _close_job(self, job: Job, outcome: str) -> None:
+    async def _close_job(
+        self, job: Job, outcome: str, *, must_render: bool = False
+    ) -> None:
         job.record.outcome = outcome
         if job.record.frames == 0:
             await self._remove(job)  # cancelled during heat-up: nothing to see
             return
-        if not self._config.auto_render:
+        if not (self._config.auto_render or must_render):
             job.record.state = JobState.UNRENDERED
             await self._save(job)
             return

@@ -423,10 +423,22 @@ async def test_auto_render_when_it_is_off_then_it_waits_to_be_asked(host: Host) 
     await print_some(host, printer, 1, 3)
     await printer.tell("complete", "complete")
     (job,) = timelapse.jobs
-    await until(lambda: job.record.state is JobState.UNRENDERED)
+    await until(lambda: Job.load(job.path).record.state is JobState.UNRENDERED)
     await timelapse.aclose()
     again = await host.boot()
     await again.render()
+    assert (await host.rendered())["frames"] == 3
+
+
+async def test_auto_render_when_it_is_off_and_asked_in_a_print_then_it_is_rendered(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    await timelapse.configure({"autorender": False})
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 3)
+    await timelapse.render()
     assert (await host.rendered())["frames"] == 3
 
 
