@@ -22,12 +22,18 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import cattrs
 
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
+
+from .look import Look  # noqa: TC001 - cattrs resolves it
+
+if TYPE_CHECKING:
+    from moonraker_prusacam.print_job import PrintState
 
 SCHEMA = 1
 RECORD = "job.json"
@@ -71,6 +77,9 @@ class JobRecord:
     chosen: int = 0  # frames that motion data found a better one for
     last_number: int = 0
     size: tuple[int, int] | None = None
+    look: Look | None = None  # of the first segment, and so of all
+    total_layers: int | None = None
+    slicer: dict[str, Any] = attrs.field(factory=dict)
     last_frame: float | None = None
     video: str | None = None
     video_bytes: int | None = None
@@ -187,6 +196,14 @@ class Job:
         """Write ``job.json``, whole or not at all; raises OSError."""
         text = json.dumps(cattrs.unstructure(self.record), indent=1)
         write_file(self.path / RECORD, text.encode())
+
+    def note_print(self, state: PrintState) -> None:
+        """Take over what is known of the print, without saving it."""
+        record = self.record
+        record.slicer = state.file or record.slicer
+        layers = state.total_layers or record.slicer.get("layer_count")
+        if isinstance(layers, int) and layers > 0:
+            record.total_layers = layers
 
     def contents(self) -> Contents:
         """What is on disk, in its order; raises OSError."""

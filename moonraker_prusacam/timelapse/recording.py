@@ -135,6 +135,7 @@ class Recording:
         """Follow the print: its layer and whether it runs."""
         for recorder in self._recorders:
             recorder.print_changed(state)
+            recorder.job.note_print(state)
             if state.layer is not None:
                 recorder.layer_changed(state.layer, monotonic_ns)
 

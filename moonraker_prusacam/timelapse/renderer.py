@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -28,6 +28,7 @@ from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
 from .job import JobState
+from .look import Look
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
 from .retention import remove_expired
@@ -37,13 +38,14 @@ from .video.archive import write_archive
 from .video.poster import make_poster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.config import TimelapseConfig
 
     from .job import Contents, Job
+    from .look import Looks
     from .sealer import Sealer
-    from .video import JoinResult
+    from .video import FFmpeg, JoinResult
 
 log = logging.getLogger(__name__)
 
@@ -58,13 +60,13 @@ class Renderer:
     def __init__(
         self,
         config: TimelapseConfig,
-        cameras: Mapping[str, CameraConfig],
+        looks: Looks,
         videos_path: Path,
         sealer: Sealer,
         on_change: Callable[[Job, str], None],
     ) -> None:
         self.config = config
-        self._cameras = cameras
+        self._looks = looks
         self._sealer = sealer
         self._videos_path = videos_path
         self._on_change = on_change
@@ -128,25 +130,18 @@ class Renderer:
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
         ffmpeg = await self._sealer.ffmpeg()
-        last = await last_picture(ffmpeg, job, contents)
+        look = self._look(job)
         timing = self._timing
         paths = [segment.path for segment in contents.segments]
         held = timing.held_frames(contents.count, self.config.hold_s)
         if held:
-            path = job.path / HOLD
-            settings = self._sealer.settings(job)
-            if last.is_flipped:
-                settings = attrs.evolve(
-                    settings, flip_horizontal=False, flip_vertical=False
-                )
-            await hold_segment(ffmpeg, last.path, held, path, settings)
-            paths.append(path)
+            paths.append(await self._hold(ffmpeg, job, contents, held))
         result = await join(
             ffmpeg,
             paths,
             job.path / TEMPORARY,
             timing,
-            rotation=self._rotation(job),
+            rotation=look.told_rotation,
             tags=Tags(
                 title=PurePosixPath(job.record.filename).stem,
                 comment=f"moonraker-prusacam {__version__}",
@@ -155,17 +150,15 @@ class Renderer:
             held=held,
         )
         job.record.frames = result.frames - held
-        camera = self._cameras.get(job.record.camera)
-        preview, to_flip = job.path / PREVIEW, not last.is_flipped
-        await make_poster(
-            ffmpeg,
-            last.path,
-            preview,
-            flip_horizontal=bool(camera and camera.flip_horizontal and to_flip),
-            flip_vertical=bool(camera and camera.flip_vertical and to_flip),
-            rotation=self._rotation(job),
-        )
-        await asyncio.to_thread(self._publish, job, preview, result)
+        if self.config.preview_image:
+            await self._make_preview(ffmpeg, job, contents, look)
+        settings = self._sealer.settings(job)
+        encoding = {
+            "encoder": settings.codec.name,
+            "crf": settings.crf,
+            "ffmpeg": ".".join(map(str, (await ffmpeg.features()).version)),
+        }
+        await asyncio.to_thread(self._publish, job, result, encoding)
         if self.config.save_frames:
             await self._archive(job, contents)
 
@@ -179,9 +172,44 @@ class Renderer:
             max_fps=config.max_fps,
         )
 
-    def _rotation(self, job: Job) -> int:
-        camera = self._cameras.get(job.record.camera)
-        return 0 if camera is None else camera.rotation
+    def _look(self, job: Job) -> Look:
+        """How the segments look, turned as it is configured now where that is free."""
+        look, now = job.record.look or Look(), self._looks.of(job)
+        if look.has_captions:
+            return look
+        return attrs.evolve(look, rotation=now.rotation)
+
+    async def _hold(
+        self, ffmpeg: FFmpeg, job: Job, contents: Contents, count: int
+    ) -> Path:
+        """A segment that shows the last picture ``count`` times."""
+        segment, settings = job.path / HOLD, self._sealer.settings(job)
+        # What is written on the last picture is only there.
+        has_captions = job.record.look is not None and job.record.look.has_captions
+        last = await last_picture(ffmpeg, job, contents, is_sealed=has_captions)
+        if last.is_sealed:
+            settings = attrs.evolve(
+                settings,
+                flip_horizontal=False,
+                flip_vertical=False,
+                rotation=0,
+                size=None,
+            )
+        await hold_segment(ffmpeg, last.path, count, segment, settings)
+        return segment
+
+    async def _make_preview(
+        self, ffmpeg: FFmpeg, job: Job, contents: Contents, look: Look
+    ) -> None:
+        last = await last_picture(ffmpeg, job, contents)
+        await make_poster(
+            ffmpeg,
+            last.path,
+            job.path / PREVIEW,
+            flip_horizontal=look.flip_horizontal and not last.is_sealed,
+            flip_vertical=look.flip_vertical and not last.is_sealed,
+            rotation=look.told_rotation if last.is_sealed else look.rotation,
+        )
 
     def _is_published(self, job: Job) -> bool:
         """Whether an earlier try got as far as the rename."""
@@ -228,7 +256,7 @@ class Renderer:
         except TimelapseError as error:
             log.warning("Timelapse: frames are not saved: %s", error)
 
-    def _publish(self, job: Job, preview: Path, result: JoinResult) -> None:
+    def _publish(self, job: Job, result: JoinResult, encoding: dict[str, Any]) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
@@ -242,8 +270,10 @@ class Renderer:
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
-        _move(preview, video.with_suffix(".jpg"))
-        write_sidecar(video, job, result)
+        preview = job.path / PREVIEW
+        if preview.exists():
+            _move(preview, video.with_suffix(".jpg"))
+        write_sidecar(video, job, result, encoding)
         _move(temporary, video)
         sync_directory(folder)
 

@@ -14,27 +14,29 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
+from .look import Look, captions
 from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
 from .video.mp4 import read_track
 from .video.picture import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.config import TimelapseConfig
     from moonraker_prusacam.motion import Motion
 
     from .disk import DiskGuard
     from .job import Contents, Job, StoredFrame
+    from .look import Looks
+    from .video.mp4 import Track
+    from .video.picture import Size
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +65,12 @@ class Sealer:
     def __init__(
         self,
         config: TimelapseConfig,
-        cameras: Mapping[str, CameraConfig],
+        looks: Looks,
         disk: DiskGuard,
     ) -> None:
         self.config = config
         self._disk = disk
-        self._cameras = cameras
+        self._looks = looks
         self._motion: Motion | None = None
         self._recordings: list[Recording] = []
         self._stored = asyncio.Event()
@@ -195,12 +197,18 @@ class Sealer:
         first = contents.sealed_until + 1
         shown = self._shown(frames, first, max(until, frames[-1].number))
         ffmpeg = await self.ffmpeg()
+        look = await self._look(job)
         if job.record.size is None and contents.segments:
             # A kill came between the first segment and its note.
             track = await asyncio.to_thread(read_track, contents.segments[0].path)
-            job.record.size = track.width, track.height
-        path = job.segment_path(first, max(until, frames[-1].number), len(shown))
-        segment = await seal(ffmpeg, shown, path, self.settings(job))
+            job.record.size = _before(look.encoded_rotation, track)
+        segment = await seal(
+            ffmpeg,
+            [frame.path for frame in shown],
+            job.segment_path(first, max(until, frames[-1].number), len(shown)),
+            self.settings(job),
+            captions=await asyncio.to_thread(captions, look, shown, job.record),
+        )
         if job.record.size is None or segment.replaced:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
@@ -219,30 +227,37 @@ class Sealer:
 
     def _shown(
         self, frames: Sequence[StoredFrame], first: int, last: int
-    ) -> list[Path]:
-        """The file of each frame from ``first`` to ``last``, as gaps are dealt with."""
+    ) -> list[StoredFrame]:
+        """What is seen from ``first`` to ``last``, as gaps are dealt with."""
         if self.config.gaps == "skip":
-            return [frame.path for frame in frames]
-        there = {frame.number: frame.path for frame in frames}
-        shown, before, repeats = [], frames[0].path, 0
+            return list(frames)
+        there = {frame.number: frame for frame in frames}
+        shown, before, repeats = [], frames[0], 0
         for number in range(first, last + 1):
-            path = there.get(number)
-            repeats = 0 if path else repeats + 1
-            if path or repeats <= MAX_REPEATS:
-                shown.append(path or before)
-            before = path or before
+            frame = there.get(number)
+            repeats = 0 if frame else repeats + 1
+            if frame or repeats <= MAX_REPEATS:
+                shown.append(frame or before)
+            before = frame or before
         return shown
+
+    async def _look(self, job: Job) -> Look:
+        """How the job looks, which is decided with its first segment."""
+        if job.record.look is None:
+            job.record.look = self._looks.of(job)
+            await asyncio.to_thread(job.save)
+        return job.record.look
 
     def settings(self, job: Job) -> EncodeSettings:
         """What all segments of ``job`` have in common."""
-        camera = self._cameras.get(job.record.camera)
-        settings = EncodeSettings(crf=self.config.crf, size=job.record.size)
-        if camera is None:
-            return settings
-        return attrs.evolve(
-            settings,
-            flip_horizontal=camera.flip_horizontal,
-            flip_vertical=camera.flip_vertical,
+        look = job.record.look or Look()
+        return EncodeSettings(
+            crf=self.config.crf,
+            size=job.record.size,
+            flip_horizontal=look.flip_horizontal,
+            flip_vertical=look.flip_vertical,
+            rotation=look.encoded_rotation,
+            font=self.config.font,
         )
 
 
@@ -254,6 +269,12 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
             path.unlink(missing_ok=True)
     if not keep_frames:
         _unlink(contents.covered)
+
+
+def _before(rotation: int, track: Track) -> Size:
+    """The size of pictures that were turned by ``rotation`` and are in ``track``."""
+    turned = track.width, track.height
+    return turned if rotation % 180 == 0 else turned[::-1]
 
 
 def _any_picture(frames: Sequence[StoredFrame]) -> bool:

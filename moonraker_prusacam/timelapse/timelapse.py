@@ -25,6 +25,7 @@ from moonraker_prusacam.tasks import TaskOwner
 from . import panel_settings
 from .disk import DiskGuard
 from .job import Job, JobState, boot_id, remove_stillborn
+from .look import Looks
 from .panel import Panel
 from .recording import Recordings
 from .renderer import Renderer
@@ -74,10 +75,11 @@ class Timelapse:
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
-        self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
+        self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
+        self._sealer = Sealer(config.timelapse, self._looks, self._disk)
         self._renderer = Renderer(
             config.timelapse,
-            camera_configs,
+            self._looks,
             config.videos_path,
             self._sealer,
             self._rendering,
@@ -200,6 +202,7 @@ class Timelapse:
     def _apply(self, settings: Mapping[str, Any]) -> None:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
+        self._looks.change_first(self._config)
         self._sealer.config = self._renderer.config = self._config
 
     async def save_frames(self) -> str:
@@ -391,7 +394,9 @@ class Timelapse:
 
     def _rendering(self, job: Job, status: str) -> None:
         record = job.record
-        preview = "" if record.video is None else f"{PurePath(record.video).stem}.jpg"
+        preview = ""
+        if record.video is not None and self._config.preview_image:
+            preview = f"{PurePath(record.video).stem}.jpg"
         self._notify(
             {
                 "event": "render",

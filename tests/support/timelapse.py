@@ -37,10 +37,14 @@ WAIT_S = 20.0
 
 
 class StubCamera:
-    """Gives a new picture of 64x48 for every request, or none while it is ``gone``."""
+    """Gives a new picture of 64x48 for every request, or none while it is ``gone``.
+
+    Or always ``picture``, if there is one.
+    """
 
     def __init__(self) -> None:
         self.gone = False
+        self.picture: bytes | None = None
         self.requests: list[int] = []
         self._asked = asyncio.Condition()
 
@@ -66,7 +70,7 @@ class StubCamera:
         now_ns = time.monotonic_ns()
         seq = len(self.requests)
         return Frame(
-            data=jpeg.picture(64, 48, seed=seq),
+            data=self.picture or jpeg.picture(64, 48, seed=seq),
             seq=seq,
             width=64,
             height=48,
@@ -86,6 +90,7 @@ class Printer:
         self.state = "standby"
         self.layer: int | None = None
         self.total_layers: int | None = None
+        self.file: dict[str, str | float] = {}
         self.started_ns = time.monotonic_ns()
 
     async def tell(self, kind: str, state: str | None = None, **known: Any) -> None:
@@ -101,6 +106,7 @@ class Printer:
             layer=self.layer,
             total_layers=self.total_layers,
             print_duration_s=1.0,
+            file=self.file,
         )
         known_print = None if known.get("nothing") else current
         event = PrintEvent(PrintEventKind(kind), known_print, now_ns)
@@ -140,6 +146,7 @@ class Host:
         self.videos_path = path / "timelapse"
         self.camera = StubCamera()
         self.path = path
+        self.front = CameraConfig(name="front", source="tcp://bedcam")
         self.config = TimelapseConfig(style="plain", frame_delay_s=0)
         self.events = Events()
         self._open: list[Timelapse] = []
@@ -151,7 +158,7 @@ class Host:
         self.events = Events()
         config = Config(
             EngineConfig(data_path=self.path),
-            (CameraConfig(name="front", source="tcp://bedcam"),),
+            (self.front,),
             timelapse=attrs.evolve(
                 self.config,
                 jobs_path=self.jobs_path,
