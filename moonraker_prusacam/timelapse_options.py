@@ -122,6 +122,11 @@ class TimelapseConfig(TrackConfig):
     font: Path | None = option(
         path, "The font file of captions; one of the usual places", default=None
     )
+    encoder: str = option(
+        choice("libx264", "auto"),
+        "auto: the host's video hardware, if a test finds it right and quicker",
+        default="libx264",
+    )
     auto_render: bool = option(
         boolean, "Render when a print is over; else when it is asked for", default=True
     )

@@ -78,6 +78,7 @@ class JobRecord:
     last_number: int = 0
     size: tuple[int, int] | None = None
     look: Look | None = None  # of the first segment, and so of all
+    codec: str | None = None  # like look
     total_layers: int | None = None
     slicer: dict[str, Any] = attrs.field(factory=dict)
     last_frame: float | None = None

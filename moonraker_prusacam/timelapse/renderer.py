@@ -33,7 +33,7 @@ from .naming import unused, video_name
 from .preview import last_picture, pictures_of
 from .retention import remove_expired
 from .sidecar import write_sidecar
-from .video import Tags, Timing, hold_segment, join
+from .video import Tags, Timing, join
 from .video.archive import write_archive
 from .video.poster import make_poster
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import TimelapseConfig
 
+    from .encoder import Encoder
     from .job import Contents, Job
     from .look import Looks
     from .sealer import Sealer
@@ -63,11 +64,13 @@ class Renderer:
         looks: Looks,
         videos_path: Path,
         sealer: Sealer,
+        encoder: Encoder,
         on_change: Callable[[Job, str], None],
     ) -> None:
         self.config = config
         self._looks = looks
         self._sealer = sealer
+        self._encoder = encoder
         self._videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
@@ -129,7 +132,7 @@ class Renderer:
         contents = await self._sealer.seal_rest(job)
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
-        ffmpeg = await self._sealer.ffmpeg()
+        ffmpeg = await self._encoder.ffmpeg()
         look = self._look(job)
         timing = self._timing
         paths = [segment.path for segment in contents.segments]
@@ -152,7 +155,7 @@ class Renderer:
         job.record.frames = result.frames - held
         if self.config.preview_image:
             await self._make_preview(ffmpeg, job, contents, look)
-        settings = self._sealer.settings(job)
+        settings = self._encoder.settings(job)
         encoding = {
             "encoder": settings.codec.name,
             "crf": settings.crf,
@@ -183,19 +186,11 @@ class Renderer:
         self, ffmpeg: FFmpeg, job: Job, contents: Contents, count: int
     ) -> Path:
         """A segment that shows the last picture ``count`` times."""
-        segment, settings = job.path / HOLD, self._sealer.settings(job)
+        segment = job.path / HOLD
         # What is written on the last picture is only there.
         has_captions = job.record.look is not None and job.record.look.has_captions
         last = await last_picture(ffmpeg, job, contents, is_sealed=has_captions)
-        if last.is_sealed:
-            settings = attrs.evolve(
-                settings,
-                flip_horizontal=False,
-                flip_vertical=False,
-                rotation=0,
-                size=None,
-            )
-        await hold_segment(ffmpeg, last.path, count, segment, settings)
+        await self._encoder.hold(job, contents, last, count, segment)
         return segment
 
     async def _make_preview(
@@ -237,7 +232,7 @@ class Renderer:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
         try:
             for segment in () if contents.covered else contents.segments:
-                ffmpeg = await self._sealer.ffmpeg()
+                ffmpeg = await self._encoder.ffmpeg()
                 for path in await pictures_of(ffmpeg, segment, folder):
                     saved[path.name] = path
             await asyncio.to_thread(_make_folder, self._videos_path)

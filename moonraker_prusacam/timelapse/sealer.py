@@ -20,9 +20,7 @@ from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
-from .look import Look, captions
-from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
-from .video.mp4 import read_track
+from .video import FRAMES_PER_SEGMENT
 from .video.picture import inspect
 
 if TYPE_CHECKING:
@@ -33,10 +31,8 @@ if TYPE_CHECKING:
     from moonraker_prusacam.motion import Motion
 
     from .disk import DiskGuard
+    from .encoder import Encoder
     from .job import Contents, Job, StoredFrame
-    from .look import Looks
-    from .video.mp4 import Track
-    from .video.picture import Size
 
 log = logging.getLogger(__name__)
 
@@ -60,22 +56,21 @@ class Recording(Protocol):
 
 
 class Sealer:
-    """Owns all encoding; what ``watch`` is given tells of the load of the host."""
+    """Owns the work on segments; ``watch`` tells it how busy the host is."""
 
     def __init__(
         self,
         config: TimelapseConfig,
-        looks: Looks,
+        encoder: Encoder,
         disk: DiskGuard,
     ) -> None:
         self.config = config
         self._disk = disk
-        self._looks = looks
+        self._encoder = encoder
         self._motion: Motion | None = None
         self._recordings: list[Recording] = []
         self._stored = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._ffmpeg: FFmpeg | None = None
         self._state_log = StateLog(log, "Timelapse encoder")
         self._tasks = TaskOwner("sealer")
 
@@ -114,13 +109,6 @@ class Sealer:
     def frame_stored(self) -> None:
         """Look whether there is enough for a segment."""
         self._stored.set()
-
-    async def ffmpeg(self) -> FFmpeg:
-        """The program; raises RenderError when there is none."""
-        if self._ffmpeg is None:
-            program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
-            self._ffmpeg = FFmpeg(program)
-        return self._ffmpeg
 
     async def seal_rest(self, job: Job) -> Contents:
         """Seal all frames of a job that is over; raises RenderError.
@@ -196,19 +184,8 @@ class Sealer:
     ) -> None:
         first = contents.sealed_until + 1
         shown = self._shown(frames, first, max(until, frames[-1].number))
-        ffmpeg = await self.ffmpeg()
-        look = await self._look(job)
-        if job.record.size is None and contents.segments:
-            # A kill came between the first segment and its note.
-            track = await asyncio.to_thread(read_track, contents.segments[0].path)
-            job.record.size = _before(look.encoded_rotation, track)
-        segment = await seal(
-            ffmpeg,
-            [frame.path for frame in shown],
-            job.segment_path(first, max(until, frames[-1].number), len(shown)),
-            self.settings(job),
-            captions=await asyncio.to_thread(captions, look, shown, job.record),
-        )
+        path = job.segment_path(first, max(until, frames[-1].number), len(shown))
+        segment = await self._encoder.encode(job, contents, shown, path)
         if job.record.size is None or segment.replaced:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
@@ -241,25 +218,6 @@ class Sealer:
             before = frame or before
         return shown
 
-    async def _look(self, job: Job) -> Look:
-        """How the job looks, which is decided with its first segment."""
-        if job.record.look is None:
-            job.record.look = self._looks.of(job)
-            await asyncio.to_thread(job.save)
-        return job.record.look
-
-    def settings(self, job: Job) -> EncodeSettings:
-        """What all segments of ``job`` have in common."""
-        look = job.record.look or Look()
-        return EncodeSettings(
-            crf=self.config.crf,
-            size=job.record.size,
-            flip_horizontal=look.flip_horizontal,
-            flip_vertical=look.flip_vertical,
-            rotation=look.encoded_rotation,
-            font=self.config.font,
-        )
-
 
 def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
     """What a kill left: temporary files, and frames that a segment holds already."""
@@ -269,12 +227,6 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
             path.unlink(missing_ok=True)
     if not keep_frames:
         _unlink(contents.covered)
-
-
-def _before(rotation: int, track: Track) -> Size:
-    """The size of pictures that were turned by ``rotation`` and are in ``track``."""
-    turned = track.width, track.height
-    return turned if rotation % 180 == 0 else turned[::-1]
 
 
 def _any_picture(frames: Sequence[StoredFrame]) -> bool:

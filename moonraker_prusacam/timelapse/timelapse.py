@@ -24,6 +24,7 @@ from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
 from .disk import DiskGuard
+from .encoder import Encoder
 from .job import Job, JobState, boot_id, remove_stillborn
 from .look import Looks
 from .panel import Panel
@@ -76,12 +77,14 @@ class Timelapse:
         self.panel = Panel(config.frames_path)
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
         self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
-        self._sealer = Sealer(config.timelapse, self._looks, self._disk)
+        self._encoder = Encoder(config.timelapse, self._looks)
+        self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
         self._renderer = Renderer(
             config.timelapse,
             self._looks,
             config.videos_path,
             self._sealer,
+            self._encoder,
             self._rendering,
         )
         self._recordings = Recordings(
@@ -203,6 +206,7 @@ class Timelapse:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
         self._looks.change_first(self._config)
+        self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
 
     async def save_frames(self) -> str:

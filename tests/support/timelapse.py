@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.timelapse import Job
 
 WAIT_S = 20.0
+LOOK_S = 0.01
 
 
 class StubCamera:
@@ -126,6 +127,15 @@ class Printer:
     async def call_macro(self, layer: int | None) -> bool:
         """What PRUSACAM_TIMELAPSE_FRAME does."""
         return await self.timelapse.take_frame(layer, time.monotonic_ns())
+
+
+async def until(condition: Any) -> None:
+    """Wait for what files tell; ``condition`` is called in a thread."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if await asyncio.to_thread(condition):
+                return
+            await asyncio.sleep(LOOK_S)
 
 
 def frame_names(job: Job) -> list[str]:

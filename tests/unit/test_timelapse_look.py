@@ -21,12 +21,15 @@ from PIL import Image
 from moonraker_prusacam import config as configuration
 from moonraker_prusacam.config import TrackConfig
 from moonraker_prusacam.errors import ConfigErrors
-from moonraker_prusacam.timelapse import Job
+from moonraker_prusacam.timelapse import Job, encoder
 from moonraker_prusacam.timelapse.job import StoredFrame
 from moonraker_prusacam.timelapse.look import Look, Looks, captions
 from moonraker_prusacam.timelapse.panel_settings import apply
 from moonraker_prusacam.timelapse.sidecar import read_sidecar
-from tests.support.timelapse import Host, Printer
+from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.timelapse.video.codec import codec_named
+from moonraker_prusacam.timelapse.video.hardware import Choice
+from tests.support.timelapse import Host, Printer, until
 from tests.support.video import programs
 
 if TYPE_CHECKING:
@@ -100,8 +103,6 @@ async def print_it(host: Host, layers: int = 2, **options: Any) -> dict[str, Any
 
 async def frame_of(host: Host, video: str, number: int = 0) -> Image.Image:
     """A frame as a player shows it."""
-    from moonraker_prusacam.timelapse.video import FFmpeg
-
     shown = host.path / "shown.png"
     await FFmpeg(programs()[0]).run(
         [
@@ -279,3 +280,60 @@ def test_record_when_it_has_a_look_then_it_is_read_again(tmp_path: Path) -> None
     job.save()
     assert Job.load(job.path).record == job.record
     assert json.loads((job.path / "job.json").read_bytes())["look"]["rotation"] == 90
+
+
+HARDWARE = """#!/bin/sh
+case "$*" in
+    *h264_v4l2m2m*) [ -e '{broken}' ] && {{ echo "device is busy" >&2; exit 1; }};;
+esac
+for argument; do
+    shift
+    [ "$argument" = h264_v4l2m2m ] && argument=libx264
+    set -- "$@" "$argument"
+done
+exec '{real}' "$@"
+"""
+
+
+async def test_hardware_when_it_fails_amid_a_print_then_libx264_makes_it_all(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def choose(ffmpeg: FFmpeg, *, width: int, height: int) -> Choice:
+        assert (width, height) == SIZE
+        return Choice(codec_named("h264_v4l2m2m"), ())
+
+    monkeypatch.setattr(encoder, "choose_codec", choose)
+    program, broken = host.path / "ffmpeg", host.path / "broken"
+    program.write_text(HARDWARE.format(real=programs()[0], broken=broken))
+    program.chmod(0o700)
+    timelapse = await host.boot(encoder="auto", ffmpeg=program, hold_s=0.1)
+    printer = Printer(timelapse)
+    await printer.begin()
+    for layer in range(1, 28):
+        await printer.print_layers(layer, layer)
+        await host.frames(layer)
+    job = timelapse.active
+    assert job is not None
+    await until(lambda: job.contents().segments)
+    assert job.record.codec == "h264_v4l2m2m"
+    await asyncio.to_thread(broken.touch)
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert job.record.codec == "libx264"
+    assert (done["frames"], await host.frames_in(done["video"])) == (27, 30)
+    video = host.videos_path / done["video"]
+    known = await asyncio.to_thread(read_sidecar, video)
+    assert known["encoding"]["encoder"] == "libx264"
+    assert colours(await frame_of(host, done["video"])) == colours(
+        Image.open(io.BytesIO(quarters()))
+    )
+
+
+async def test_encoder_when_auto_then_a_host_without_hardware_has_libx264(
+    host: Host,
+) -> None:
+    done = await print_it(host, encoder="auto")
+    video = host.videos_path / done["video"]
+    known = await asyncio.to_thread(read_sidecar, video)
+    assert known["encoding"]["encoder"] == "libx264"
+    assert known["encoding"]["crf"] == host.config.crf
