@@ -82,6 +82,17 @@ class TrackConfig:
     progress_bar: bool = option(
         boolean, "Draw how much of the print is done below the pictures", default=False
     )
+    inset: str | None = option(
+        text, "A second camera, shown small in a corner", default=None
+    )
+    inset_place: str = option(
+        choice("top_left", "top_right", "bottom_left", "bottom_right"),
+        "The corner of the inset",
+        default="top_right",
+    )
+    inset_width: float = option(
+        number(5, 60), "Percent of the video's width for the inset", default=30.0
+    )
 
 
 @attrs.frozen

@@ -71,6 +71,7 @@ class Encoder:
             flip_vertical=look.flip_vertical,
             rotation=look.encoded_rotation,
             font=self.config.font,
+            inset=look.inset,
             codec=codec_named(job.record.codec),
         )
 
@@ -89,9 +90,12 @@ class Encoder:
         look = job.record.look or Look()
         written = await asyncio.to_thread(captions, look, shown, job.record)
         frames = [frame.path for frame in shown]
+        insets = [frame.inset for frame in shown]
 
         async def attempt(ffmpeg: FFmpeg, settings: EncodeSettings) -> Segment:
-            return await seal(ffmpeg, frames, segment, settings, captions=written)
+            return await seal(
+                ffmpeg, frames, segment, settings, captions=written, insets=insets
+            )
 
         return await self._attempt(job, contents, attempt)
 

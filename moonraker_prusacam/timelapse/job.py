@@ -40,6 +40,7 @@ RECORD = "job.json"
 NEWEST = "newest.jpg"
 IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
+INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
 MIN_FREE_BYTES = 256 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -95,6 +96,11 @@ class StoredFrame:
     path: Path
     number: int
     layer: int | None
+
+    @property
+    def inset(self) -> Path:
+        """Where the picture of a second camera is, if there is one."""
+        return self.path.with_name(f"inset-{self.number:06d}.jpg")
 
 
 @attrs.frozen
@@ -247,6 +253,18 @@ class Job:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
         with suppress(OSError):  # some file systems have no hard links
             self._note_newest(path)
+
+    def add_inset(self, data: bytes | memoryview, number: int) -> None:
+        """Store the picture of a second camera, before its frame; raises OSError."""
+        if shutil.disk_usage(self.path).free >= MIN_FREE_BYTES:
+            write_file(self.path / f"inset-{number:06d}.jpg", data)
+
+    def discard_insets(self, until: int) -> None:
+        """Unlink those of frames up to number ``until``; raises OSError."""
+        for path in self.path.glob("inset-*.jpg"):
+            match = INSET.fullmatch(path.name)
+            if match and int(match[1]) <= until:
+                path.unlink(missing_ok=True)
 
     @property
     def newest(self) -> Path:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .video import Caption
+from .video import Caption, Inset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,16 +39,17 @@ class Look:
     rotation: int = 0
     caption: str = ""
     progress_bar: bool = False
+    inset: Inset | None = None
 
     @property
-    def has_captions(self) -> bool:
-        """Whether anything is written on the pictures."""
-        return bool(self.caption) or self.progress_bar
+    def is_drawn_on(self) -> bool:
+        """Whether there is more on the pictures than the camera saw."""
+        return bool(self.caption) or self.progress_bar or self.inset is not None
 
     @property
     def encoded_rotation(self) -> int:
         """By how much pictures are turned before they are encoded."""
-        return self.rotation if self.has_captions else 0
+        return self.rotation if self.is_drawn_on else 0
 
     @property
     def told_rotation(self) -> int:
@@ -71,10 +72,7 @@ class Looks:
 
     def of(self, job: Job) -> Look:
         """The look of a new job like this one."""
-        camera = self._cameras.get(job.record.camera)
-        look = Look()
-        if camera is not None:
-            look = Look(camera.flip_horizontal, camera.flip_vertical, camera.rotation)
+        look = Look(*self._turned(job.record.camera))
         track = self._tracks.get(job.record.track)
         if track is None:
             return look
@@ -86,15 +84,34 @@ class Looks:
                 track.rotation or 0,
             )
         return attrs.evolve(
-            look, caption=track.caption or "", progress_bar=track.progress_bar
+            look,
+            caption=track.caption or "",
+            progress_bar=track.progress_bar,
+            inset=None if track.inset is None else self._inset(track, track.inset),
         )
+
+    def _inset(self, track: TrackConfig, camera: str) -> Inset:
+        flip_horizontal, flip_vertical, rotation = self._turned(camera)
+        return Inset(
+            place=track.inset_place,
+            width_percent=track.inset_width,
+            flip_horizontal=flip_horizontal,
+            flip_vertical=flip_vertical,
+            rotation=rotation,
+        )
+
+    def _turned(self, name: str) -> tuple[bool, bool, int]:
+        camera = self._cameras.get(name)
+        if camera is None:
+            return False, False, 0
+        return camera.flip_horizontal, camera.flip_vertical, camera.rotation
 
 
 def captions(
     look: Look, frames: Sequence[StoredFrame], record: JobRecord
 ) -> list[Caption]:
     """One caption a frame, or none where nothing is to be written; raises OSError."""
-    if not look.has_captions:
+    if not (look.caption or look.progress_bar):
         return []
     return [_caption(look, frame, record) for frame in frames]
 

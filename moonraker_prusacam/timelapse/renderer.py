@@ -178,7 +178,7 @@ class Renderer:
     def _look(self, job: Job) -> Look:
         """How the segments look, turned as it is configured now where that is free."""
         look, now = job.record.look or Look(), self._looks.of(job)
-        if look.has_captions:
+        if look.is_drawn_on:
             return look
         return attrs.evolve(look, rotation=now.rotation)
 
@@ -187,9 +187,9 @@ class Renderer:
     ) -> Path:
         """A segment that shows the last picture ``count`` times."""
         segment = job.path / HOLD
-        # What is written on the last picture is only there.
-        has_captions = job.record.look is not None and job.record.look.has_captions
-        last = await last_picture(ffmpeg, job, contents, is_sealed=has_captions)
+        # What is drawn on the last picture is only there.
+        is_drawn_on = job.record.look is not None and job.record.look.is_drawn_on
+        last = await last_picture(ffmpeg, job, contents, is_sealed=is_drawn_on)
         await self._encoder.hold(job, contents, last, count, segment)
         return segment
 

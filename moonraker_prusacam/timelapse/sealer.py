@@ -190,6 +190,7 @@ class Sealer:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
             await asyncio.to_thread(job.save)
+        await asyncio.to_thread(job.discard_insets, frames[-1].number)
         done = [frame.path for frame in frames]
         if not self.config.save_frames:
             await asyncio.to_thread(_unlink, done)
@@ -225,6 +226,7 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
     for path in job.path.iterdir():
         if path.name.startswith(".") or path.name.endswith(".part"):
             path.unlink(missing_ok=True)
+    job.discard_insets(contents.sealed_until)
     if not keep_frames:
         _unlink(contents.covered)
 

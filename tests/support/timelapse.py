@@ -71,7 +71,9 @@ class StubCamera:
         now_ns = time.monotonic_ns()
         seq = len(self.requests)
         return Frame(
-            data=self.picture or jpeg.picture(64, 48, seed=seq),
+            data=(
+                jpeg.picture(64, 48, seed=seq) if self.picture is None else self.picture
+            ),
             seq=seq,
             width=64,
             height=48,
@@ -156,7 +158,9 @@ class Host:
         self.videos_path = path / "timelapse"
         self.camera = StubCamera()
         self.path = path
+        self.inset = StubCamera()
         self.front = CameraConfig(name="front", source="tcp://bedcam")
+        self.side = CameraConfig(name="side", source="tcp://sidecam")
         self.config = TimelapseConfig(style="plain", frame_delay_s=0)
         self.events = Events()
         self._open: list[Timelapse] = []
@@ -168,7 +172,7 @@ class Host:
         self.events = Events()
         config = Config(
             EngineConfig(data_path=self.path),
-            (self.front,),
+            (self.front, self.side),
             timelapse=attrs.evolve(
                 self.config,
                 jobs_path=self.jobs_path,
@@ -177,7 +181,9 @@ class Host:
             ),
             tracks=tracks,
         )
-        timelapse = Timelapse(config, {"front": self.camera}, self.events)
+        timelapse = Timelapse(
+            config, {"front": self.camera, "side": self.inset}, self.events
+        )
         self._open.append(timelapse)
         if start:
             await timelapse.start()

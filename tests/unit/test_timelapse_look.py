@@ -337,3 +337,99 @@ async def test_encoder_when_auto_then_a_host_without_hardware_has_libx264(
     known = await asyncio.to_thread(read_sidecar, video)
     assert known["encoding"]["encoder"] == "libx264"
     assert known["encoding"]["crf"] == host.config.crf
+
+
+def plain(colour: tuple[int, int, int], size: tuple[int, int]) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("place", "corner"),
+    [("top_left", 0), ("top_right", 1), ("bottom_left", 2), ("bottom_right", 3)],
+)
+async def test_inset_when_there_is_a_second_camera_then_it_is_in_its_corner(
+    host: Host, place: str, corner: int
+) -> None:
+    host.camera.picture = plain(RED, (320, 240))
+    host.inset.picture = plain(BLUE, (64, 48))
+    done = await print_it(
+        host, inset="side", inset_place=place, inset_width=40.0, hold_s=0.1
+    )
+    for number in (0, 1, 4):
+        image = await frame_of(host, done["video"], number)
+        expected = ["red"] * 4
+        expected[corner] = "blue"
+        assert colours(image) == expected
+    poster = Image.open(next(host.videos_path.glob("*.jpg")))
+    assert colours(poster) == ["red"] * 4
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        [None, "whole", None],
+        ["whole", "torn", "empty"],
+        ["large", "whole", "whole"],
+    ],
+    ids=["gone at first", "damaged", "of two sizes"],
+)
+async def test_inset_when_some_are_missing_then_others_stand_in(
+    host: Host, pictures: list[str | None]
+) -> None:
+    kinds = {
+        "whole": plain(BLUE, (64, 48)),
+        "torn": plain(BLUE, (64, 48))[:200],
+        "empty": b"",
+        "large": plain(BLUE, (640, 480)),
+    }
+    host.camera.picture = plain(RED, (320, 240))
+    timelapse = await host.boot(inset="side", inset_width=40.0)
+    printer = Printer(timelapse)
+    await printer.begin()
+    for layer, kind in enumerate(pictures, 1):
+        host.inset.gone = kind is None
+        host.inset.picture = kinds.get(kind or "")
+        await printer.print_layers(layer, layer)
+        await host.frames(layer)
+    job = timelapse.active
+    assert job is not None
+    await printer.tell("complete", "complete")
+    done = await host.rendered()
+    assert (done["frames"], done["gaps"]) == (3, 0)
+    for number in range(3):
+        image = await frame_of(host, done["video"], number)
+        assert colours(image) == ["red", "blue", "red", "red"]
+    assert [path.name for path in job.path.iterdir()] == ["job.json"]
+
+
+async def test_inset_when_there_is_none_of_it_then_the_video_is_made_without(
+    host: Host,
+) -> None:
+    host.camera.picture = plain(RED, (320, 240))
+    host.inset.gone = True
+    done = await print_it(host, inset="side")
+    assert (done["frames"], done["gaps"]) == (2, 0)
+    assert colours(await frame_of(host, done["video"])) == ["red"] * 4
+
+
+async def test_inset_when_the_main_camera_is_turned_then_both_are_upright(
+    host: Host,
+) -> None:
+    host.front = attrs.evolve(host.front, rotation=90)
+    host.side = attrs.evolve(host.side, rotation=180)
+    host.camera.picture = plain(RED, (320, 240))
+    host.inset.picture = quarters()
+    done = await print_it(host, inset="side", inset_width=60.0)
+    image = await frame_of(host, done["video"])
+    assert image.size == (240, 320)
+    # 60 % of 240 is 144; its height of 96 and a border of 2 stand 3 from the edges.
+    small = image.crop((240 - 148 - 3, 3, 240 - 3, 3 + 100))
+    assert colours(small) == ["white", "blue", "green", "red"]
+
+
+def test_inset_when_its_camera_does_not_exist_then_the_error_says_so() -> None:
+    content = "[camera front]\nsource: tcp://h:1\n\n[timelapse]\ninset: frnot\n"
+    with pytest.raises(ConfigErrors, match="did you mean 'front'"):
+        configuration.loads(content)
