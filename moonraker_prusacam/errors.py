@@ -153,8 +153,28 @@ class SnapshotRejected(PrusaConnectError):
     """Prusa Connect will not take this request as it is."""
 
 
+class SnapshotTooLarge(SnapshotRejected):
+    """Prusa Connect wants a smaller snapshot."""
+
+
 class TokenRejected(PrusaConnectError):
-    """Token or fingerprint are not valid (any more); only the user can mend it."""
+    """Token or fingerprint are not valid (any more); only the user can mend it.
+
+    ``cause`` is a word for it that does not change.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, cause: str = "token"
+    ) -> None:
+        super().__init__(message, status=status)
+        self.cause = cause
+
+
+class SnapshotUnfit(PrusacamError):
+    """The camera's picture is not worth sending: frozen or damaged."""
+
+    retryable = True
+    http_status = 503
 
 
 class ControlError(PrusacamError):

@@ -56,7 +56,8 @@ class Endpoints:
         self._relay("POST", f"{root}/timelapse/start", "timelapse.start", dict)
         self._relay("POST", f"{root}/timelapse/frame", "timelapse.frame", frame_params)
         self._relay("POST", f"{root}/timelapse/render", "timelapse.render")
-        self._relay("GET", f"{root}/connect/status", "connect.status")
+        for path in ("connect", "connect/status"):
+            self._relay("GET", f"{root}/{path}", "connect.status")
         self._relay(
             "POST",
             f"{root}/connect/upload",

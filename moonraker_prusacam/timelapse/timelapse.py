@@ -18,6 +18,7 @@ import logging
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
@@ -25,7 +26,7 @@ from moonraker_prusacam.tasks import TaskOwner
 from . import panel_settings
 from .disk import DiskGuard
 from .encoder import Encoder
-from .job import Job, JobState, boot_id, remove_stillborn
+from .job import Job, JobState, remove_stillborn
 from .look import Looks
 from .panel import Panel
 from .recording import Recordings

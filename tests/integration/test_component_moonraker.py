@@ -38,6 +38,7 @@ GET_ENDPOINTS = [
     "snapshot",
     "timelapse/status",
     "timelapse/list",
+    "connect",
     "connect/status",
 ]
 POST_ENDPOINTS = [
@@ -318,6 +319,7 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         assert await get("timelapse/status") == {"timelapse.status": {}}
         assert await get("timelapse/list") == {"timelapse.list": {}}
         assert await get("connect/status") == {"connect.status": {}}
+        assert await get("connect") == {"connect.status": {}}
         options = {"mode": "layer", "fps": 30, "park": False}
         assert await post("timelapse/start", options) == {"timelapse.start": options}
         assert await post("timelapse/render", {}) == {"timelapse.render": {}}
@@ -456,3 +458,38 @@ async def test_timelapse_root_when_another_component_has_it_then_stays_its(
         paths = {root["name"]: root["path"] for root in roots}
         assert paths["timelapse"] == str(tmp_path / "theirs")
         assert not (tmp_path / "data" / "timelapse").exists()
+
+
+async def announcements(ui: MoonrakerClient) -> list[tuple[str, str]]:
+    listed = (await ui.get("/server/announcements/list"))["entries"]
+    return sorted((entry["title"], entry["description"]) for entry in listed)
+
+
+async def test_uploads_when_they_fail_for_long_then_it_is_announced_until_they_work(
+    components: Path, engine: FakeEngine
+) -> None:
+    def told(kind: str, camera: str, **more: Any) -> None:
+        params = {"event": kind, "camera": camera, "error": "no network", **more}
+        engine.notify("connect.event", params)
+
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_prusacam_engine")
+        for camera_name in ("front", 'it\'s "top"'):
+            told("alarm", camera_name)
+        await ui.wait_for("notify_announcement_update", 2)
+        expected = "Prusa Connect: no snapshots of camera '{}' arrive"
+        assert await announcements(ui) == [
+            (expected.format("front"), "no network"),
+            (expected.format('it\'s "top"'), "no network"),
+        ]
+        told("failed", "front")
+        told("accepted", "front")
+        await ui.wait_for("notify_announcement_update", 3)
+        assert len(await announcements(ui)) == 1
+    # Moonraker keeps them; so does the one that starts next take them away.
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_prusacam_engine")
+        assert len(await announcements(ui)) == 1
+        told("accepted", 'it\'s "top"', recovered=True)
+        await ui.wait_for("notify_announcement_update")
+        assert await announcements(ui) == []

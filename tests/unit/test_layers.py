@@ -20,11 +20,12 @@ import moonraker_prusacam
 PACKAGE = Path(moonraker_prusacam.__file__).parent
 MAX_LINES = 500
 
-GROUND = {"errors", "log", "tasks", "secret", "version", "durable"}
+GROUND = {"boot", "errors", "log", "tasks", "secret", "version", "durable"}
 MIDDLE = {
     "config",
     "ini",
     "option",
+    "connect_options",
     "timelapse_options",
     "print_job",
     "camera",
