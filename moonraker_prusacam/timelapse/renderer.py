@@ -30,7 +30,6 @@ from moonraker_prusacam.version import __version__
 from .job import JobState
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
-from .retention import remove_expired
 from .sidecar import write_sidecar
 from .video import Tags, Timing, hold_segment, join
 from .video.archive import write_archive
@@ -115,12 +114,6 @@ class Renderer:
         await asyncio.to_thread(job.discard_frames)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
-        try:
-            await asyncio.to_thread(
-                remove_expired, self._videos_path, self.config, time.time()
-            )
-        except OSError as error:
-            log.warning("Timelapse: %s: %s", error.filename, error.strerror)
 
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
