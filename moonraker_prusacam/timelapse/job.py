@@ -29,6 +29,8 @@ import cattrs
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
 
+from .remake import Remake  # noqa: TC001 - cattrs resolves it
+
 SCHEMA = 1
 RECORD = "job.json"
 NEWEST = "newest.jpg"
@@ -76,6 +78,7 @@ class JobRecord:
     video_bytes: int | None = None
     finished: float | None = None
     error: str | None = None
+    remake: Remake | None = None
 
 
 @attrs.frozen

@@ -12,7 +12,6 @@ see the whole file or none.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import shutil
 import tempfile
@@ -22,14 +21,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.durable import sync_directory, sync_file
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
+from .archived import unpack
 from .job import JobState
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
+from .publishing import publish
+from .remake import ENDING, configured, orientation
 from .sidecar import write_sidecar
 from .video import Tags, Timing, hold_segment, join
 from .video.archive import write_archive
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import CameraConfig, TimelapseConfig
 
-    from .job import Contents, Job
+    from .job import Contents, Job, JobRecord
     from .sealer import Sealer
     from .video import JoinResult
 
@@ -117,14 +118,21 @@ class Renderer:
 
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
+        if job.record.remake is not None and not job.record.remake.is_unpacked:
+            archive = (self._videos_path / job.record.remake.video).with_suffix(".zip")
+            await asyncio.to_thread(unpack, job, archive)
+            job.record.remake.is_unpacked = True
+            await asyncio.to_thread(job.save)
+        config = configured(self.config, job.record)
+        turned = orientation(self._cameras.get(job.record.camera), job.record)
         contents = await self._sealer.seal_rest(job)
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
         ffmpeg = await self._sealer.ffmpeg()
         last = await last_picture(ffmpeg, job, contents)
-        timing = self._timing
+        timing = _timing(config)
         paths = [segment.path for segment in contents.segments]
-        held = timing.held_frames(contents.count, self.config.hold_s)
+        held = timing.held_frames(contents.count, config.hold_s)
         if held:
             path = job.path / HOLD
             settings = self._sealer.settings(job)
@@ -139,7 +147,7 @@ class Renderer:
             paths,
             job.path / TEMPORARY,
             timing,
-            rotation=self._rotation(job),
+            rotation=turned.rotation,
             tags=Tags(
                 title=PurePosixPath(job.record.filename).stem,
                 comment=f"moonraker-prusacam {__version__}",
@@ -148,33 +156,18 @@ class Renderer:
             held=held,
         )
         job.record.frames = result.frames - held
-        camera = self._cameras.get(job.record.camera)
         preview, to_flip = job.path / PREVIEW, not last.is_flipped
         await make_poster(
             ffmpeg,
             last.path,
             preview,
-            flip_horizontal=bool(camera and camera.flip_horizontal and to_flip),
-            flip_vertical=bool(camera and camera.flip_vertical and to_flip),
-            rotation=self._rotation(job),
+            flip_horizontal=turned.flip_horizontal and to_flip,
+            flip_vertical=turned.flip_vertical and to_flip,
+            rotation=turned.rotation,
         )
         await asyncio.to_thread(self._publish, job, preview, result)
-        if self.config.save_frames:
+        if config.save_frames:
             await self._archive(job, contents)
-
-    @property
-    def _timing(self) -> Timing:
-        config = self.config
-        return Timing(
-            fps=config.fps,
-            target_length_s=config.target_length_s or None,
-            min_fps=config.min_fps,
-            max_fps=config.max_fps,
-        )
-
-    def _rotation(self, job: Job) -> int:
-        camera = self._cameras.get(job.record.camera)
-        return 0 if camera is None else camera.rotation
 
     def _is_published(self, job: Job) -> bool:
         """Whether an earlier try got as far as the rename."""
@@ -230,15 +223,13 @@ class Renderer:
         record, folder = job.record, self._videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
-        name = video_name(record.filename, record.outcome, record.created, record.track)
-        record.video = unused(folder, name)
+        record.video = _name(folder, record)
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
-        _move(preview, video.with_suffix(".jpg"))
+        publish(preview, video.with_suffix(".jpg"))
         write_sidecar(video, job, result)
-        _move(temporary, video)
-        sync_directory(folder)
+        publish(temporary, video)
 
     async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)
@@ -251,23 +242,25 @@ class Renderer:
         self._on_change(job, "error")
 
 
+def _name(folder: Path, record: JobRecord) -> str:
+    if record.remake is None:
+        name = video_name(record.filename, record.outcome, record.created, record.track)
+    elif record.remake.in_place:
+        return record.remake.video
+    else:
+        before = PurePosixPath(record.remake.video)
+        name = f"{before.stem}{ENDING}{before.suffix}"
+    return unused(folder, name)
+
+
 def _make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        # Another file system: the copy is hidden until it is whole.
-        hidden = target.with_name(f".{target.name}.part")
-        try:
-            shutil.copyfile(source, hidden)
-            sync_file(hidden)
-            hidden.rename(target)
-        except OSError:
-            hidden.unlink(missing_ok=True)
-            raise
-        source.unlink()
+def _timing(config: TimelapseConfig) -> Timing:
+    return Timing(
+        fps=config.fps,
+        target_length_s=config.target_length_s or None,
+        min_fps=config.min_fps,
+        max_fps=config.max_fps,
+    )

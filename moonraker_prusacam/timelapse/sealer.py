@@ -14,14 +14,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
+from .remake import configured, orientation
 from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
 from .video.mp4 import read_track
 from .video.picture import inspect
@@ -206,7 +205,7 @@ class Sealer:
             job.record.gaps += len(segment.replaced)
             await asyncio.to_thread(job.save)
         done = [frame.path for frame in frames]
-        if not self.config.save_frames:
+        if not configured(self.config, job.record).save_frames:
             await asyncio.to_thread(_unlink, done)
         elif await asyncio.to_thread(self._enough) < FRAMES_PER_SEGMENT:
             log.warning("Timelapse: the disk is nearly full; frames are not saved")
@@ -235,14 +234,12 @@ class Sealer:
 
     def settings(self, job: Job) -> EncodeSettings:
         """What all segments of ``job`` have in common."""
-        camera = self._cameras.get(job.record.camera)
-        settings = EncodeSettings(crf=self.config.crf, size=job.record.size)
-        if camera is None:
-            return settings
-        return attrs.evolve(
-            settings,
-            flip_horizontal=camera.flip_horizontal,
-            flip_vertical=camera.flip_vertical,
+        turned = orientation(self._cameras.get(job.record.camera), job.record)
+        return EncodeSettings(
+            crf=configured(self.config, job.record).crf,
+            size=job.record.size,
+            flip_horizontal=turned.flip_horizontal,
+            flip_vertical=turned.flip_vertical,
         )
 
 

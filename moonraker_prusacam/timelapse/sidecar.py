@@ -67,6 +67,10 @@ def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
         "made": made_now(),
         "made_by": f"{PRODUCT} {__version__}",
     }
+    if (remake := record.remake) is not None:
+        kept = ("job", "track", *(("pinned", "made") if remake.in_place else ()))
+        before = read_sidecar(video.with_name(remake.video))
+        content |= {name: before[name] for name in kept if name in before}
     save_sidecar(video, content)
 
 

@@ -13,7 +13,6 @@ is, and a signal that fits the running job never begins another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -22,28 +21,33 @@ from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
+from .archived import open_job
 from .disk import DiskGuard
-from .job import Job, JobState, boot_id, remove_stillborn
+from .job import Job, JobState
 from .library import Library
 from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
 from .renderer import Renderer
+from .restart import load_jobs
 from .retention import Retention
-from .sealer import Sealer, drop_leftovers
+from .retiming import Retimer
+from .sealer import Sealer
 from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
 from .unrendered import ending, find_waiting, newest_waiting
 from .wall_clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
+    from .library import Video
     from .recorder import FrameSource, Trigger
     from .recording import Recording
+    from .remake import Remake
+    from .retiming import Retiming
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +85,9 @@ class Timelapse:
         self.retention = Retention(self.library, config.timelapse, WallClock())
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
         self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
+        self._retimer = Retimer(
+            self.library, self._sealer, config.timelapse, config.jobs_path
+        )
         self._renderer = Renderer(
             config.timelapse,
             camera_configs,
@@ -109,7 +116,7 @@ class Timelapse:
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
             self._jobs = await asyncio.to_thread(
-                _load_jobs, self._jobs_path, keep_frames=self._config.save_frames
+                load_jobs, self._jobs_path, keep_frames=self._config.save_frames
             )
         except OSError as error:
             place = error.filename or self._jobs_path
@@ -243,6 +250,37 @@ class Timelapse:
                 job = newest_waiting(self._jobs)
             else:
                 job = find_waiting(self._jobs, identity)
+            self._renderer.submit(job)
+            return job
+
+    async def retime(self, name: str, wanted: Retiming, *, copy: bool) -> Video:
+        """Give a finished video, or a copy of it, another speed or end.
+
+        Raises TimelapseError.
+        """
+        video = await self._retimer.retime(name, wanted, copy=copy)
+        for job in self._jobs:
+            if job.record.video == video.name:
+                job.record.video_bytes = (
+                    await asyncio.to_thread(video.path.stat)
+                ).st_size
+                await self._save(job)
+        return video
+
+    async def rerender(self, remake: Remake) -> Job:
+        """Render a finished video again from its archived frames; the new job.
+
+        Raises TimelapseError.
+        """
+        async with self._turn:
+            video = await self.library.find(remake.video)
+            for job in self._jobs:
+                known = job.record.remake
+                if known and known.video == video.name and not _is(job, JobState.DONE):
+                    identity = job.record.id
+                    raise TimelapseError(f"job {identity} renders {video.name} already")
+            job = await asyncio.to_thread(open_job, self._jobs_path, video, remake)
+            self._jobs.append(job)
             self._renderer.submit(job)
             return job
 
@@ -410,25 +448,3 @@ class Timelapse:
 
 def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
-
-
-def _load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
-    boot_id()  # reads a file, so not later on the event loop
-    jobs_path.mkdir(parents=True, exist_ok=True)
-    jobs = []
-    for path in sorted(jobs_path.iterdir()):
-        if not path.is_dir():
-            continue
-        try:
-            job = Job.load(path)
-        except TimelapseError as error:
-            if not remove_stillborn(path):
-                log.warning("Timelapse: left alone: %s", error)
-            continue
-        jobs.append(job)
-        with contextlib.suppress(OSError):  # a kill may have come before it
-            if _is(job, JobState.DONE):
-                job.discard_frames()
-            else:
-                drop_leftovers(job, keep_frames=keep_frames)
-    return jobs

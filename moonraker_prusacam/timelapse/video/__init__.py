@@ -12,6 +12,7 @@ from __future__ import annotations
 from .caption import Caption
 from .ffmpeg import FFmpeg, Usage, find_ffmpeg
 from .join import JoinResult, Tags, Timing, join
+from .retime import Retimed, retime
 from .segment import FRAMES_PER_SEGMENT, EncodeSettings, Segment, hold_segment, seal
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "EncodeSettings",
     "FFmpeg",
     "JoinResult",
+    "Retimed",
     "Segment",
     "Tags",
     "Timing",
@@ -27,5 +29,6 @@ __all__ = [
     "find_ffmpeg",
     "hold_segment",
     "join",
+    "retime",
     "seal",
 ]
