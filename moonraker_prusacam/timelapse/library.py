@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX = ".mp4"
 MAX_NAME_BYTES = 255
+MAX_SHOWN_CHARACTERS = 80
 
 
 @attrs.frozen(kw_only=True)
@@ -160,12 +161,9 @@ def read_videos(folder: Path) -> list[Video]:
 
 def find_video(folder: Path, name: str) -> Video:
     """The video ``name``; raises TimelapseOptionError and VideoNotFound."""
-    try:
-        is_name = len(name.encode()) <= MAX_NAME_BYTES and name.isprintable()
-    except UnicodeEncodeError:
-        is_name = False
-    if not is_name or name != PurePosixPath(name).name or name.startswith("."):
-        raise TimelapseOptionError("that is not the name of a video")
+    if not _is_name(name):
+        shown = ascii(name)[:MAX_SHOWN_CHARACTERS]
+        raise TimelapseOptionError(f"{shown} is not the name of a video")
     if (video := _read(folder / name)) is not None:
         return video
     if (folder / name).suffix == SUFFIX and (folder / name).exists():
@@ -174,7 +172,8 @@ def find_video(folder: Path, name: str) -> Video:
         names = [video.name for video in read_videos(folder)]
     except OSError:
         names = []
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = [f"{name}{SUFFIX}"] if f"{name}{SUFFIX}" in names else []
+    near += difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise VideoNotFound(f"there is no video {name}{hint}")
 
@@ -197,6 +196,16 @@ def companions(path: Path) -> tuple[Path, ...]:
         path,
         sidecar_path(path),
     )
+
+
+def _is_name(name: str) -> bool:
+    """Whether that names a file in a folder, and one that is shown."""
+    try:
+        size_bytes = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    is_plain = name == PurePosixPath(name).name and not name.startswith(".")
+    return 0 < size_bytes <= MAX_NAME_BYTES and name.isprintable() and is_plain
 
 
 def _pin(video: Video, pinned: bool) -> None:

@@ -58,7 +58,7 @@ def configured(config: TimelapseConfig, record: JobRecord) -> TimelapseConfig:
         if (value := getattr(remake, name)) is not None
     }
     if "fps" in chosen:
-        chosen["target_length_s"] = 0.0
+        chosen = {"target_length_s": 0.0} | chosen
     # Its frames are in the archive already.
     return attrs.evolve(config, **chosen, save_frames=False)
 

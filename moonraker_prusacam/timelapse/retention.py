@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAY_S = 86400.0
+LIMITS = ("keep_days", "keep_videos", "keep_mb", "keep_free_mb", "keep_failed")
 LOOK_INTERVAL_S = 3600.0
 # A date in a sidecar that is wrong by more is corrected once the right one is known.
 WRONG_DATE_S = 60.0
@@ -59,6 +60,7 @@ class Plan:
     gone: tuple[Expiry, ...]
     kept: tuple[Video, ...]
     is_dated: bool
+    config: TimelapseConfig
 
 
 def plan(
@@ -89,7 +91,7 @@ def plan(
         gone.append(Expiry(left.pop(0), f"less than {config.keep_free_mb} MB free"))
     names = {expiry.video.name for expiry in gone}
     kept = tuple(video for video in videos if video.name not in names)
-    return Plan(tuple(gone), kept, now.is_trusted)
+    return Plan(tuple(gone), kept, now.is_trusted, config)
 
 
 class Retention:
@@ -177,6 +179,7 @@ def report(found: Plan) -> dict[str, Any]:
         "kept": len(found.kept),
         "pinned": sum(video.is_pinned for video in found.kept),
         "date_is_trusted": found.is_dated,
+        "limits": {name: getattr(found.config, name) for name in LIMITS},
     }
 
 

@@ -40,7 +40,10 @@ WORK_PREFIX = ".retiming-"
 
 @attrs.frozen(kw_only=True)
 class Retiming:
-    """What is to change: the rate, by ``fps`` or ``target_length_s``, or the hold."""
+    """What is to change: the rate, by ``fps`` or ``target_length_s``, or the hold.
+
+    ``target_length_s`` counts where both are given.
+    """
 
     fps: float | None = None
     target_length_s: float | None = None
@@ -49,18 +52,14 @@ class Retiming:
     def timing(self, config: TimelapseConfig) -> Timing | None:
         """The new rate, None for that of now; raises TimelapseOptionError."""
         if self == Retiming():
-            raise TimelapseOptionError("say which fps, length or hold it should have")
-        if self.fps is not None and self.target_length_s is not None:
-            raise TimelapseOptionError("say either the fps or the length, not both")
-        if self.fps is not None:
-            return Timing(fps=self.fps)
-        if self.target_length_s is None:
-            return None
-        return Timing(
-            target_length_s=self.target_length_s,
-            min_fps=config.min_fps,
-            max_fps=config.max_fps,
-        )
+            raise TimelapseOptionError("give the fps, the target length or the hold")
+        if self.target_length_s is not None:
+            return Timing(
+                target_length_s=self.target_length_s,
+                min_fps=config.min_fps,
+                max_fps=config.max_fps,
+            )
+        return None if self.fps is None else Timing(fps=self.fps)
 
 
 class Retimer:

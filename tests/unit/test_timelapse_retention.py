@@ -354,6 +354,13 @@ async def test_expire_then_all_files_of_a_video_go_and_nothing_else(
         "kept": 1,
         "pinned": 0,
         "date_is_trusted": True,
+        "limits": {
+            "keep_days": 9,
+            "keep_videos": 0,
+            "keep_mb": 0,
+            "keep_free_mb": 0,
+            "keep_failed": "like_others",
+        },
     }
     assert stems(tmp_path) == {"old", "new", "foreign"}
     assert report(await kept.expire()) == dry
