@@ -11,7 +11,9 @@ taken that are named as frames are, and no more of them than there is room for.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import time
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -58,6 +60,8 @@ def open_job(jobs_path: Path, video: Video, remake: Remake) -> Job:
     for name in ("gaps", "chosen"):
         if isinstance(value := frames.get(name), int):
             setattr(record, name, value)
+    if isinstance(layers := job.get("layers"), int) and layers > 0:
+        record.total_layers = layers
     record.remake = remake
     record.state = JobState.RENDERING
     try:
@@ -103,11 +107,19 @@ def unpack(job: Job, archive: Path) -> None:
                 (job.path / frame.filename).open("wb") as file,
             ):
                 shutil.copyfileobj(source, file, PIECE_BYTES)
+            _set_date(job.path / frame.filename, frame.date_time)
     for frame in frames:
         sync_file(job.path / frame.filename)
     sync_directory(job.path)
     numbers = [FRAME.fullmatch(frame.filename) for frame in frames]
     job.record.last_number = max(int(match[1]) for match in numbers if match)
+
+
+def _set_date(path: Path, date: tuple[int, ...]) -> None:
+    """Give a frame the date at which it was taken, for captions."""
+    with contextlib.suppress(ValueError, OverflowError):  # month 13, year 2107
+        taken_s = time.mktime(time.struct_time((*date, 0, 0, -1)))
+        os.utime(path, (taken_s, taken_s))
 
 
 @contextlib.contextmanager

@@ -61,7 +61,9 @@ def frame_notice(
 def render_notice(job: Job, status: str, config: TimelapseConfig) -> dict[str, Any]:
     """How rendering goes: ``started``, ``success`` or ``error``."""
     record = job.record
-    preview = "" if record.video is None else f"{PurePath(record.video).stem}.jpg"
+    preview = ""
+    if record.video is not None and config.preview_image:
+        preview = f"{PurePath(record.video).stem}.jpg"
     return {
         "event": "render",
         "status": status,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.config import TimelapseConfig
 
     from .job import JobRecord
 
@@ -38,15 +38,6 @@ class Remake:
     flip_vertical: bool | None = None
 
 
-@attrs.frozen
-class Orientation:
-    """How the pictures of a job are turned: flips first, then degrees clockwise."""
-
-    rotation: int = 0
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-
-
 def configured(config: TimelapseConfig, record: JobRecord) -> TimelapseConfig:
     """What holds for a job: what was asked for it, else ``config``."""
     remake = record.remake
@@ -61,19 +52,3 @@ def configured(config: TimelapseConfig, record: JobRecord) -> TimelapseConfig:
         chosen = {"target_length_s": 0.0} | chosen
     # Its frames are in the archive already.
     return attrs.evolve(config, **chosen, save_frames=False)
-
-
-def orientation(camera: CameraConfig | None, record: JobRecord) -> Orientation:
-    """How the pictures of a job are turned; its camera may be gone."""
-    turned = Orientation()
-    if camera is not None:
-        turned = Orientation(
-            camera.rotation, camera.flip_horizontal, camera.flip_vertical
-        )
-    remake = record.remake
-    chosen = {
-        field.name: value
-        for field in attrs.fields(Orientation)
-        if (value := getattr(remake, field.name, None)) is not None
-    }
-    return attrs.evolve(turned, **chosen)

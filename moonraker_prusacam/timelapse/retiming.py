@@ -24,17 +24,19 @@ from moonraker_prusacam.version import __version__
 from .naming import unused
 from .publishing import publish
 from .sidecar import PRODUCT, described, made_now, read_sidecar, save_sidecar
-from .video import Tags, Timing, retime
+from .video import EncodeSettings, Tags, Timing, retime
+from .video.codec import codec_named
 from .video.mp4 import read_track
 
 if TYPE_CHECKING:
     from moonraker_prusacam.config import TimelapseConfig
 
+    from .encoder import Encoder
     from .library import Library, Video
-    from .sealer import Sealer
     from .video import Retimed
 
 ENDING = "_retimed"
+MOST_CRF = 51
 WORK_PREFIX = ".retiming-"
 
 
@@ -71,12 +73,12 @@ class Retimer:
     def __init__(
         self,
         library: Library,
-        sealer: Sealer,
+        encoder: Encoder,
         config: TimelapseConfig,
         jobs_path: Path,
     ) -> None:
         self._library = library
-        self._sealer = sealer
+        self._encoder = encoder
         self._config = config
         self._jobs_path = jobs_path
         self._turn = asyncio.Lock()
@@ -113,13 +115,13 @@ class Retimer:
         # The sidecar may be from before the last retiming, the frames shown are not.
         held = track.frames - (video.shown or track.frames)
         made = await retime(
-            await self._sealer.ffmpeg(),
+            await self._encoder.ffmpeg(),
             video.path,
             new,
             timing,
             held=max(0, held),
             hold_s=hold_s,
-            crf=self._config.crf,
+            settings=encoding(content),
             tags=tags(video, content),
         )
         async with self._library.turn:
@@ -140,6 +142,16 @@ def tags(video: Video, content: dict[str, Any]) -> Tags:
         comment=f"{PRODUCT} {__version__}",
         created=float(start) if is_number else video.made.time_s,
     )
+
+
+def encoding(content: dict[str, Any]) -> EncodeSettings:
+    """How the sidecar says that the pictures were encoded."""
+    known = content.get("encoding")
+    told = known if isinstance(known, dict) else {}
+    crf, codec = told.get("crf"), codec_named(told.get("encoder"))
+    if isinstance(crf, int | float) and 0 <= crf <= MOST_CRF:
+        return EncodeSettings(crf=crf, codec=codec)
+    return EncodeSettings(codec=codec)
 
 
 def _publish(new: Path, video: Video, made: Retimed, copy: bool) -> Path:

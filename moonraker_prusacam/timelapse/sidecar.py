@@ -24,6 +24,7 @@ from .job import boot_id
 from .wall_clock import uptime_s
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .job import Job
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PRODUCT = "moonraker-prusacam"
-MAX_BYTES = 64 << 10
+MAX_BYTES = 1 << 20
 
 
 def sidecar_path(video: Path) -> Path:
@@ -39,8 +40,13 @@ def sidecar_path(video: Path) -> Path:
     return video.with_name(f".{video.stem}.json")
 
 
-def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
-    """Write the sidecar of a new video; raises OSError."""
+def write_sidecar(
+    video: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
+) -> None:
+    """Write the sidecar of a new video; raises OSError.
+
+    ``encoding`` says how its pictures were encoded, and by which ffmpeg.
+    """
     record = job.record
     content = {
         "schema": SCHEMA,
@@ -51,7 +57,9 @@ def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
             "start": record.created,
             "end": record.last_frame,
             "outcome": record.outcome,
+            "layers": record.total_layers,
         },
+        "slicer": record.slicer,
         "track": {
             "name": record.track,
             "camera": record.camera,
@@ -64,11 +72,17 @@ def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
             "chosen": record.chosen,
         },
         "video": described(result, result.frames - record.frames),
+        "encoding": dict(encoding),
         "made": made_now(),
         "made_by": f"{PRODUCT} {__version__}",
     }
     if (remake := record.remake) is not None:
-        kept = ("job", "track", *(("pinned", "made") if remake.in_place else ()))
+        kept = (
+            "job",
+            "slicer",
+            "track",
+            *(("pinned", "made") if remake.in_place else ()),
+        )
         before = read_sidecar(video.with_name(remake.video))
         content |= {name: before[name] for name in kept if name in before}
     save_sidecar(video, content)

@@ -23,8 +23,10 @@ from moonraker_prusacam.tasks import TaskOwner
 from . import panel_settings
 from .archived import open_job
 from .disk import DiskGuard
+from .encoder import Encoder
 from .job import Job, JobState
 from .library import Library
+from .look import Looks
 from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
@@ -84,15 +86,18 @@ class Timelapse:
         self.library = Library(config.videos_path)
         self.retention = Retention(self.library, config.timelapse, WallClock())
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
-        self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
+        self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
+        self._encoder = Encoder(config.timelapse, self._looks)
+        self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
         self._retimer = Retimer(
-            self.library, self._sealer, config.timelapse, config.jobs_path
+            self.library, self._encoder, config.timelapse, config.jobs_path
         )
         self._renderer = Renderer(
             config.timelapse,
-            camera_configs,
+            self._looks,
             config.videos_path,
             self._sealer,
+            self._encoder,
             self._rendering,
         )
         self._recordings = Recordings(
@@ -215,6 +220,8 @@ class Timelapse:
     def _apply(self, settings: Mapping[str, Any]) -> None:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
+        self._looks.change_first(self._config)
+        self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
 
     async def save_frames(self) -> str:

@@ -244,6 +244,25 @@ async def test_rerender_when_a_copy_is_wanted_then_the_first_stays_as_it_is(
     assert (video.read_bytes(), told(video)) == before
 
 
+async def test_rerender_when_there_are_captions_then_frames_have_their_dates(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timelapse, video = await printed(host, save_frames=True)
+    reached = asyncio.Event()
+
+    async def stop(*_: Any) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Sealer, "seal_rest", stop)
+    job = await timelapse.rerender(Remake(video=video.name, in_place=True))
+    await reached.wait()
+    taken_s = [path.stat().st_mtime for path in job.path.glob("frame-*")]
+    assert len(taken_s) == FRAMES
+    assert all(abs(taken - job.record.created) < 60 for taken in taken_s)
+    assert job.record.created == told(video)["job"]["start"]
+
+
 @pytest.mark.parametrize("unpacked", [True, False])
 async def test_rerender_when_the_engine_is_killed_then_the_next_one_goes_on(
     host: Host, monkeypatch: pytest.MonkeyPatch, unpacked: bool

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .caption import Caption
 from .ffmpeg import FFmpeg, Usage, find_ffmpeg
+from .inset import Inset
 from .join import JoinResult, Tags, Timing, join
 from .retime import Retimed, retime
 from .segment import FRAMES_PER_SEGMENT, EncodeSettings, Segment, hold_segment, seal
@@ -20,6 +21,7 @@ __all__ = [
     "Caption",
     "EncodeSettings",
     "FFmpeg",
+    "Inset",
     "JoinResult",
     "Retimed",
     "Segment",

@@ -20,7 +20,7 @@ from moonraker_prusacam.errors import RenderError
 from .ffmpeg import file_url
 from .join import Tags, Timing, join
 from .mp4 import read_track
-from .segment import DEFAULT_CRF, SEGMENT_FPS, EncodeSettings, hold_segment
+from .segment import SEGMENT_FPS, EncodeSettings, hold_segment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,13 +52,14 @@ async def retime(
     *,
     held: int = 0,
     hold_s: float | None = None,
-    crf: float = DEFAULT_CRF,
+    settings: EncodeSettings | None = None,
     tags: Tags | None = None,
 ) -> Retimed:
     """Write ``video``, whose last ``held`` frames are the same, to ``target``.
 
     It keeps its rate without ``timing``, and holds as long as before without
-    ``hold_s``. Leaves temporary files in the folder of ``target``. Raises RenderError.
+    ``hold_s``. ``settings`` are those that it was encoded with. Leaves temporary files
+    in the folder of ``target``. Raises RenderError.
     """
     track = await asyncio.to_thread(_read, video)
     if track.fps is None or track.rotation is None:
@@ -73,7 +74,7 @@ async def retime(
         cut = await _cut(ffmpeg, video, shown, folder)
         pieces = [cut]
         if wanted:
-            hold = await _hold(ffmpeg, cut, wanted, crf, folder)
+            hold = await _hold(ffmpeg, cut, wanted, folder / HOLD, settings)
             pieces = [cut, hold]
             if (await asyncio.to_thread(_read, hold)).headers != track.headers:
                 if hold_s is not None:
@@ -109,22 +110,28 @@ async def _cut(ffmpeg: FFmpeg, video: Path, frames: int, folder: Path) -> Path:
 
 
 async def _hold(
-    ffmpeg: FFmpeg, video: Path, count: int, crf: float, folder: Path
+    ffmpeg: FFmpeg,
+    video: Path,
+    count: int,
+    segment: Path,
+    settings: EncodeSettings | None,
 ) -> Path:
     """The last picture of ``video``, ``count`` times."""
+    last = segment.with_name(LAST)
     # Every picture is written over the one before it.
     await ffmpeg.run(
         [
             *("-sseof", f"-{TAIL_S}", "-i", file_url(video), "-q:v", "2"),
-            *("-f", "image2", "-update", "1", str(folder / LAST)),
+            *("-f", "image2", "-update", "1", str(last)),
         ],
         timeout_s=PICTURE_TIMEOUT_S,
     )
     track = await asyncio.to_thread(_read, video)
-    settings = EncodeSettings(crf=crf, size=(track.width, track.height))
-    hold = folder / HOLD
-    await hold_segment(ffmpeg, folder / LAST, count, hold, settings)
-    return hold
+    settings = attrs.evolve(
+        settings or EncodeSettings(), size=(track.width, track.height)
+    )
+    await hold_segment(ffmpeg, last, count, segment, settings)
+    return segment
 
 
 def _read(video: Path) -> Track:
