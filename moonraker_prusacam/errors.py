@@ -28,7 +28,10 @@
     │   ├─ KlippyRefused           Klipper answered with an error
     │   └─ KlippyDataError         bytes or numbers make no sense (ValueError)
     ├─ TimelapseError              a job cannot do what was asked
-    │   ├─ TimelapseOptionError    a macro's option is wrong      (ValueError)
+    │   ├─ FramesNotFound          no frames for that             (LookupError)
+    │   ├─ JobNotFound             no job of that id              (LookupError)
+    │   ├─ VideoNotFound           no video of ours of that name  (LookupError)
+    │   ├─ TimelapseOptionError    an option or a name is wrong   (ValueError)
     │   └─ RenderError             ffmpeg failed
     ├─ EmulatorError               a local stand-in could not do its part
     └─ ClosedError                 used after ``aclose``
@@ -235,8 +238,20 @@ class FramesNotFound(TimelapseError, LookupError):
     http_status = 404
 
 
+class JobNotFound(TimelapseError, LookupError):
+    """No job has that id."""
+
+    http_status = 404
+
+
+class VideoNotFound(TimelapseError, LookupError):
+    """No finished video of ours has that name."""
+
+    http_status = 404
+
+
 class TimelapseOptionError(TimelapseError, ValueError):
-    """An option of the start macro is unknown, or its value is."""
+    """An option is unknown, its value is, or a name cannot be one."""
 
     http_status = 400
 

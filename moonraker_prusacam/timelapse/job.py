@@ -30,6 +30,7 @@ from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
 
 from .look import Look  # noqa: TC001 - cattrs resolves it
+from .remake import Remake  # noqa: TC001 - cattrs resolves it
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,7 @@ class JobRecord:
     video_bytes: int | None = None
     finished: float | None = None
     error: str | None = None
+    remake: Remake | None = None
 
 
 @attrs.frozen

@@ -39,12 +39,21 @@ GET_ENDPOINTS = [
     "timelapse/status",
     "timelapse/list",
     "connect",
+    "timelapse/queue",
+    "timelapse/videos",
+    "timelapse/retention",
     "connect/status",
 ]
 POST_ENDPOINTS = [
     "timelapse/start",
     "timelapse/frame",
     "timelapse/render",
+    "timelapse/discard",
+    "timelapse/pin",
+    "timelapse/remove",
+    "timelapse/retime",
+    "timelapse/rerender",
+    "timelapse/expire",
     "connect/upload",
 ]
 
@@ -298,6 +307,14 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         "timelapse.render",
         "timelapse.status",
         "timelapse.list",
+        "timelapse.queue",
+        "timelapse.videos",
+        "timelapse.discard",
+        "timelapse.pin",
+        "timelapse.remove",
+        "timelapse.retime",
+        "timelapse.rerender",
+        "timelapse.retention",
         "connect.status",
         "connect.upload",
     ):
@@ -326,6 +343,25 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         frame = (await post("timelapse/frame", {"layer": "7"}))["timelapse.frame"]
         assert frame["layer"] == 7
         assert 0 < frame["monotonic_ns"] <= time.monotonic_ns()
+        for name in ("queue", "videos"):
+            assert await get(f"timelapse/{name}") == {f"timelapse.{name}": {}}
+        dry = await get("timelapse/retention")
+        assert dry == {"timelapse.retention": {"dry_run": True}}
+        wet = await post("timelapse/expire", {})
+        assert wet == {"timelapse.retention": {"dry_run": False}}
+        for name, arguments in (
+            ("render", {"job": "1"}),
+            ("discard", {"job": "1"}),
+            ("pin", {"video": "a.mp4", "pinned": False}),
+            ("remove", {"video": "a.mp4"}),
+            ("retime", {"video": "a.mp4", "fps": 12.5, "copy": True}),
+            ("rerender", {"video": "a.mp4", "crf": 30, "rotation": 90}),
+        ):
+            relayed = await post(f"timelapse/{name}", arguments)
+            assert relayed == {f"timelapse.{name}": arguments}
+        refused = await ui.ask("POST", f"{ROOT}/timelapse/pin", json={"vidoe": "a"})
+        assert refused.status == 400
+        assert "no argument 'vidoe'" in refused.text
         assert await post("connect/upload", {}) == {"connect.upload": {}}
         assert await post("connect/upload", {"camera": "front"}) == {
             "connect.upload": {"camera": "front"}

@@ -33,8 +33,8 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "app", "status"}
-DOOR = {"cli", "__main__"}
+TOP = {"methods", "video_methods", "parameters", "app", "status"}
+DOOR = {"cli", "cli_call", "cli_timelapse", "__main__"}
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
 APART = {"component", "emulator", "pb"}
 # Imported by nobody but these, besides themselves.
