@@ -151,6 +151,8 @@ class TimelapseFacade:
                 "timelapse.saveframes", {}, SAVE_FRAMES_TIMEOUT_S
             )
         except LinkError as error:
+            if not self._panel.rendering:
+                self._tell(self._panel.render_failed(str(error)))
             raise self._error(str(error), error.http_status) from None
         name = result.get("zipfile") if isinstance(result, dict) else None
         return {

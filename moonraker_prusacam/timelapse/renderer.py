@@ -27,13 +27,14 @@ from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
-from .job import JobState
+from .job import JobState, StoredSegment
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
 from .retention import remove_expired
 from .sidecar import write_sidecar
 from .video import Tags, Timing, hold_segment, join
 from .video.archive import write_archive
+from .video.cut import cut
 from .video.poster import make_poster
 
 if TYPE_CHECKING:
@@ -88,6 +89,20 @@ class Renderer:
         """Render ``job`` after those that wait already."""
         job.record.state = JobState.RENDERING
         self._waiting.put_nowait(job)
+
+    async def reopen(self, job: Job) -> bool:
+        """Take the frames of a done job back out of its video, for another one.
+
+        False when that video is gone. Raises TimelapseError.
+        """
+        video = await asyncio.to_thread(self._video_of, job)
+        if video is None:
+            return False
+        frames = job.record.frames
+        segment = job.segment_path(1, frames, frames)
+        await cut(await self._sealer.ffmpeg(), video, frames, segment)
+        job.record.video = None
+        return True
 
     async def _run(self) -> None:
         while True:
@@ -194,12 +209,25 @@ class Renderer:
             return False
         return size_bytes == record.video_bytes
 
-    async def save_frames(self, job: Job) -> str:
-        """Put the frames of a job that is not done into a ZIP; its name.
+    def _video_of(self, job: Job) -> Path | None:
+        """The video of a job that is done, if it is still there."""
+        if job.record.state is not JobState.DONE or job.record.video is None:
+            return None
+        video = self._videos_path / job.record.video
+        return video if video.is_file() else None
 
-        Raises TimelapseError.
+    async def save_frames(self, job: Job) -> str:
+        """Put the frames of a job into a ZIP; its name. Raises TimelapseError.
+
+        Those of a job that is done are in its video, if they were not saved already.
         """
         contents = await asyncio.to_thread(job.contents)
+        if (video := await asyncio.to_thread(self._video_of, job)) is not None:
+            if await asyncio.to_thread(video.with_suffix(".zip").exists):
+                return video.with_suffix(".zip").name
+            count = job.record.frames
+            whole = StoredSegment(video, first=1, last=count, frames=count)
+            contents = attrs.evolve(contents, segments=(whole,))
         name = video_name(job.record.filename, None, job.record.created)
         archive = (self._videos_path / name).with_suffix(".zip")
         saved = {path.name: path for path in contents.covered}
@@ -210,7 +238,8 @@ class Renderer:
         try:
             for segment in () if contents.covered else contents.segments:
                 ffmpeg = await self._sealer.ffmpeg()
-                for path in await pictures_of(ffmpeg, segment, folder):
+                pictures = await pictures_of(ffmpeg, segment, folder)
+                for path in pictures[: segment.frames]:  # what is held comes after
                     saved[path.name] = path
             await asyncio.to_thread(_make_folder, self._videos_path)
             await write_archive(sorted(saved.items()), archive)
@@ -223,6 +252,8 @@ class Renderer:
         assert job.record.video is not None  # noqa: S101
         archive = (self._videos_path / job.record.video).with_suffix(".zip")
         saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
+        if not saved:  # it is rendered again: they are beside the first video
+            return
         try:
             await write_archive([(path.name, path) for path in saved], archive)
         except TimelapseError as error:

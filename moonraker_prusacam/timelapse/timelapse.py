@@ -205,11 +205,11 @@ class Timelapse:
     async def save_frames(self) -> str:
         """Put the frames of the newest job into a ZIP; raises TimelapseError.
 
-        Returns the archive's name. Frames that are in a segment already, and were not
-        to be kept, come as the segment has them.
+        Returns the archive's name. Frames that are in a segment or a video already, and
+        were not to be kept, come as that has them.
         """
         for job in reversed(self._jobs):
-            if not _is(job, JobState.DONE) and not job.record.track:
+            if not job.record.track:
                 return await self._renderer.save_frames(job)
         raise FramesNotFound("there are no frames to save")
 
@@ -221,7 +221,10 @@ class Timelapse:
             return self._recording is not None
 
     async def render(self) -> Job:
-        """Render the job of now, else the newest that failed; raises TimelapseError."""
+        """Render the job of now, else the newest that was not, else the last one again.
+
+        Raises TimelapseError.
+        """
         async with self._turn:
             if self._recording is not None:
                 job = self._recording.jobs[0]
@@ -232,6 +235,10 @@ class Timelapse:
                 if job.record.state in (JobState.FAILED, JobState.UNRENDERED):
                     self._renderer.submit(job)
                     return job
+            last = next((j for j in reversed(self._jobs) if not j.record.track), None)
+            if last is not None and await self._renderer.reopen(last):
+                self._renderer.submit(last)
+                return last
         raise TimelapseError("there is nothing to render")
 
     async def _begin(self, options: StartOptions) -> None:
