@@ -332,9 +332,9 @@ async def test_render_when_there_is_nothing_then_error_says_so(host: Host) -> No
         await timelapse.render()
 
 
-@pytest.mark.parametrize("hold", [0.0, 0.5])
+@pytest.mark.parametrize(("hold", "held"), [(0.0, 0), (0.5, 0), (0.5, 7)])
 async def test_render_when_the_video_is_there_then_another_with_the_same_pictures(
-    host: Host, hold: float
+    host: Host, hold: float, held: int
 ) -> None:
     timelapse = await host.boot(hold_s=hold)
     printer = Printer(timelapse)
@@ -344,7 +344,7 @@ async def test_render_when_the_video_is_there_then_another_with_the_same_picture
     first = await host.rendered()
     # As after an evening: another engine, another rate chosen in a panel.
     again = await host.boot()
-    await again.configure({"output_framerate": 10, "duplicatelastframe": 0})
+    await again.configure({"output_framerate": 10, "duplicatelastframe": held})
     (job,) = again.jobs
     assert await again.render() is job
     second = await host.rendered()
@@ -357,9 +357,9 @@ async def test_render_when_the_video_is_there_then_another_with_the_same_picture
         await pictures_of(ffmpeg, host.videos_path / v["video"])
         for v in (first, second)
     ]
-    assert of[1] == of[0][:30]
+    assert of[1][:30] == of[0][:30]
     track = await track_of(host.videos_path / second["video"])
-    assert track.frames == 30
+    assert track.frames == 30 + held
     assert track.fps == 10
 
 

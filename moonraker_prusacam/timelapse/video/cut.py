@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.errors import RenderError
 
 from .ffmpeg import file_url
+from .join import retimed
 from .mp4 import read_track
+from .segment import SEGMENT_FPS
 from .staging import whole_file
 
 if TYPE_CHECKING:
@@ -31,9 +33,10 @@ async def cut(ffmpeg: FFmpeg, video: Path, frames: int, segment: Path) -> None:
     """Write the first ``frames`` of ``video`` to ``segment``; raises RenderError."""
     try:
         track = await asyncio.to_thread(read_track, video)
+        timing = retimed(track, track.timescale // SEGMENT_FPS)
         async with whole_file(segment) as partial:
             arguments = ["-i", file_url(video), "-map", "0:v:0", "-c", "copy"]
-            arguments += ["-frames:v", str(frames)]
+            arguments += ["-frames:v", str(frames), "-bsf:v", timing]
             arguments += ["-video_track_timescale", str(track.timescale)]
             arguments += ["-f", "mp4", file_url(partial)]
             await ffmpeg.run(arguments, timeout_s=CUT_TIMEOUT_S)

@@ -126,7 +126,7 @@ async def join(
             await asyncio.to_thread(_write_list, tracks, folder / LIST)
             arguments = [
                 *await _input(ffmpeg, rotation),
-                *("-map", "0:v:0", "-c", "copy", "-bsf:v", _setts(tracks[0], ticks)),
+                *("-map", "0:v:0", "-c", "copy", "-bsf:v", retimed(tracks[0], ticks)),
                 *("-video_track_timescale", str(timescale)),
                 *_metadata(tags or Tags()),
                 *("-movflags", "+faststart", "-f", "mp4", file_url(partial)),
@@ -173,7 +173,7 @@ async def _input(ffmpeg: FFmpeg, rotation: int) -> list[str]:
     return ["-display_rotation:v:0", str(-rotation), *source]
 
 
-def _setts(track: Track, ticks: int) -> str:
+def retimed(track: Track, ticks: int) -> str:
     """Number the frames as they are shown, and make times of the numbers.
 
     They are decoded in the order they come in, one a frame: a segment of one or two
