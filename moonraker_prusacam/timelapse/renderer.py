@@ -67,7 +67,7 @@ class Renderer:
         self.config = config
         self._cameras = cameras
         self._sealer = sealer
-        self._videos_path = videos_path
+        self.videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
         # than job directories.
@@ -132,7 +132,7 @@ class Renderer:
         self._on_change(job, "success")
         try:
             await asyncio.to_thread(
-                remove_expired, self._videos_path, self.config, time.time()
+                remove_expired, self.videos_path, self.config, time.time()
             )
         except OSError as error:
             log.warning("Timelapse: %s: %s", error.filename, error.strerror)
@@ -204,7 +204,7 @@ class Renderer:
         if record.video is None:
             return False
         try:
-            size_bytes = (self._videos_path / record.video).stat().st_size
+            size_bytes = (self.videos_path / record.video).stat().st_size
         except FileNotFoundError:
             return False
         return size_bytes == record.video_bytes
@@ -213,7 +213,7 @@ class Renderer:
         """The video of a job that is done, if it is still there."""
         if job.record.state is not JobState.DONE or job.record.video is None:
             return None
-        video = self._videos_path / job.record.video
+        video = self.videos_path / job.record.video
         return video if video.is_file() else None
 
     async def save_frames(self, job: Job) -> str:
@@ -229,7 +229,7 @@ class Renderer:
             whole = StoredSegment(video, first=1, last=count, frames=count)
             contents = attrs.evolve(contents, segments=(whole,))
         name = video_name(job.record.filename, None, job.record.created)
-        archive = (self._videos_path / name).with_suffix(".zip")
+        archive = (self.videos_path / name).with_suffix(".zip")
         saved = {path.name: path for path in contents.covered}
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
@@ -241,7 +241,7 @@ class Renderer:
                 pictures = await pictures_of(ffmpeg, segment, folder)
                 for path in pictures[: segment.frames]:  # what is held comes after
                     saved[path.name] = path
-            await asyncio.to_thread(_make_folder, self._videos_path)
+            await asyncio.to_thread(_make_folder, self.videos_path)
             await write_archive(sorted(saved.items()), archive)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -250,7 +250,7 @@ class Renderer:
     async def _archive(self, job: Job, contents: Contents) -> None:
         """Put the frames beside the video; a full disk must not cost the video."""
         assert job.record.video is not None  # noqa: S101
-        archive = (self._videos_path / job.record.video).with_suffix(".zip")
+        archive = (self.videos_path / job.record.video).with_suffix(".zip")
         saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
         if not saved:  # it is rendered again: they are beside the first video
             return
@@ -265,7 +265,7 @@ class Renderer:
         The record tells name and size before: after a kill, a video of that name may
         be ours or that of another job.
         """
-        record, folder = job.record, self._videos_path
+        record, folder = job.record, self.videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
         name = video_name(record.filename, record.outcome, record.created, record.track)

@@ -60,6 +60,7 @@ class Timelapse:
     ) -> None:
         assert config.timelapse is not None  # noqa: S101
         self._base = self._config = config.timelapse
+        self._default_videos_path = config.videos_path
         self._settings_path = config.engine.state_path / SETTINGS
         self._cameras = cameras
         self._jobs_path = config.jobs_path
@@ -149,6 +150,11 @@ class Timelapse:
         return None if self._recording is None else self._recording.jobs[0]
 
     @property
+    def videos_path(self) -> Path:
+        """The folder of finished videos, which Moonraker may have chosen."""
+        return self._renderer.videos_path
+
+    @property
     def is_rendering(self) -> bool:
         """Whether a job is being rendered, or waits for it."""
         return any(_is(job, JobState.RENDERING) for job in self._jobs)
@@ -201,6 +207,9 @@ class Timelapse:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
         self._sealer.config = self._renderer.config = self._config
+        self._renderer.videos_path = (
+            self._config.output_path or self._default_videos_path
+        )
 
     async def save_frames(self) -> str:
         """Put the frames of the newest job into a ZIP; raises TimelapseError.

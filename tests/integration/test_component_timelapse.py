@@ -259,6 +259,28 @@ async def test_settings_when_configured_then_are_blocked_without_warnings(
         assert paths["timelapse"] == f"{tmp_path}/films"
 
 
+async def test_output_path_when_set_then_engine_is_told_and_a_conflict_is_shown(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    films = str(tmp_path / "films")
+    section = f"[prusacam]\n[timelapse]\noutput_path: {films}/\n"
+    engine.timelapse_path = "/elsewhere"  # its own configuration says so
+    async with engine, running_moonraker(components, section) as ui:
+        await wait_configured(engine, lambda s: s.get("output_path") == films)
+        warnings: list[str] = []
+        async with asyncio.timeout(WAIT_S):
+            while not warnings:
+                warnings = (await ui.get("/server/info"))["warnings"]
+        (warning,) = warnings
+        assert films in warning
+        assert "/elsewhere" in warning
+        engine.timelapse_path = films
+        await ui.post(f"{PATH}/settings", {"flip_x": True})
+        async with asyncio.timeout(WAIT_S):
+            while (await ui.get("/server/info"))["warnings"]:
+                pass
+
+
 async def test_camera_when_its_uid_is_chosen_then_engine_gets_the_name(
     components: Path, engine: FakeEngine
 ) -> None:
