@@ -24,7 +24,9 @@ from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
 from .disk import DiskGuard
+from .encoder import Encoder
 from .job import Job, JobState, boot_id, remove_stillborn
+from .look import Looks
 from .panel import Panel
 from .recording import Recordings
 from .renderer import Renderer
@@ -75,12 +77,15 @@ class Timelapse:
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
-        self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
+        self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
+        self._encoder = Encoder(config.timelapse, self._looks)
+        self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
         self._renderer = Renderer(
             config.timelapse,
-            camera_configs,
+            self._looks,
             config.videos_path,
             self._sealer,
+            self._encoder,
             self._rendering,
         )
         self._recordings = Recordings(
@@ -206,6 +211,8 @@ class Timelapse:
     def _apply(self, settings: Mapping[str, Any]) -> None:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
+        self._looks.change_first(self._config)
+        self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
         self._renderer.videos_path = (
             self._config.output_path or self._default_videos_path
@@ -407,7 +414,9 @@ class Timelapse:
 
     def _rendering(self, job: Job, status: str) -> None:
         record = job.record
-        preview = "" if record.video is None else f"{PurePath(record.video).stem}.jpg"
+        preview = ""
+        if record.video is not None and self._config.preview_image:
+            preview = f"{PurePath(record.video).stem}.jpg"
         self._notify(
             {
                 "event": "render",

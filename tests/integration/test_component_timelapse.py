@@ -150,6 +150,34 @@ async def test_panels_when_replayed_then_each_reply_is_what_they_need(
         assert last["camera"] == "bedcam"
 
 
+async def test_pages_when_they_load_then_everything_they_ask_for_is_there(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.frames_path = str(tmp_path / "frames")
+    async with engine, running_moonraker(components) as ui:
+        await engine.wait_for_call("timelapse.status")
+        for request in RECORDED["load"]:
+            answer = await ui.exchange(request)
+            assert "error" not in answer, request
+            if request["method"] == "server.config":
+                # Mainsail looks into this section, and fails where it is not.
+                assert "timelapse" in answer["result"]["orig"]
+
+
+async def test_files_when_renamed_and_deleted_as_pages_do_then_no_error(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    async with engine, running_moonraker(components) as ui:
+        folder = tmp_path / "data" / "timelapse"
+        for stem in ("a", "b"):
+            for suffix in ("mp4", "jpg"):
+                (folder / f"{stem}.{suffix}").write_bytes(b"\0")
+        for request in RECORDED["files"]:
+            assert "error" not in await ui.exchange(request), request
+        # Fluidd renames the video alone, and leaves its picture.
+        assert sorted(path.name for path in folder.iterdir()) == ["b.jpg"]
+
+
 async def test_panels_when_engine_is_absent_then_are_answered_at_once(
     components: Path,
 ) -> None:
