@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.errors import RenderError
 
 from .ffmpeg import file_url
-from .join import retimed
+from .join import retimed, turned
 from .mp4 import read_track
 from .segment import SEGMENT_FPS
 from .staging import whole_file
@@ -35,7 +35,9 @@ async def cut(ffmpeg: FFmpeg, video: Path, frames: int, segment: Path) -> None:
         track = await asyncio.to_thread(read_track, video)
         timing = retimed(track, track.timescale // SEGMENT_FPS)
         async with whole_file(segment) as partial:
-            arguments = ["-i", file_url(video), "-map", "0:v:0", "-c", "copy"]
+            # As pieces are: the way up is told when they are joined.
+            arguments = await turned(ffmpeg, ["-i", file_url(video)], 0)
+            arguments += ["-map", "0:v:0", "-c", "copy"]
             arguments += ["-frames:v", str(frames), "-bsf:v", timing]
             arguments += ["-video_track_timescale", str(track.timescale)]
             arguments += ["-f", "mp4", file_url(partial)]
