@@ -48,7 +48,7 @@ integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@echo "== integration tests with Moonraker $(MOONRAKER_VERSION)"
 	@$(BIN)/python -m pytest tests/integration
 
-bench: .venv/test.stamp
+bench: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
 	@$(BIN)/python -m tests.benchmarks $(FIGURES)
 

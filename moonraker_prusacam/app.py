@@ -145,7 +145,7 @@ class Engine:
     @property
     def identity(self) -> dict[str, Any]:
         """Who this engine is; ``instance`` is new in every process."""
-        timelapse = None if self.timelapse is None else str(self.config.videos_path)
+        timelapse = None if self.timelapse is None else str(self.timelapse.videos_path)
         return {
             "version": __version__,
             "pid": os.getpid(),

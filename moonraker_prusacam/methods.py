@@ -125,7 +125,10 @@ class Methods:
         settings = _optional(params, "settings", dict) or {}
         if self._engine.timelapse is not None:
             await self._engine.timelapse.configure(settings)
-        return {"accepted": self._engine.timelapse is not None}
+        return {
+            "accepted": self._engine.timelapse is not None,
+            "timelapse_path": self._engine.identity["timelapse_path"],
+        }
 
     async def timelapse_hyperlapse(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take frames by time, or stop that."""

@@ -26,7 +26,7 @@ from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
 from .archived import unpack
-from .job import JobState
+from .job import JobState, StoredSegment
 from .look import Look
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
@@ -35,6 +35,7 @@ from .remake import ENDING, configured
 from .sidecar import write_sidecar
 from .video import Tags, Timing, join
 from .video.archive import write_archive
+from .video.cut import cut
 from .video.poster import make_poster
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Renderer:
         self._looks = looks
         self._sealer = sealer
         self._encoder = encoder
-        self._videos_path = videos_path
+        self.videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
         # than job directories.
@@ -93,6 +94,20 @@ class Renderer:
         """Render ``job`` after those that wait already."""
         job.record.state = JobState.RENDERING
         self._waiting.put_nowait(job)
+
+    async def reopen(self, job: Job) -> bool:
+        """Take the frames of a done job back out of its video, for another one.
+
+        False when that video is gone. Raises TimelapseError.
+        """
+        video = await asyncio.to_thread(self._video_of, job)
+        if video is None:
+            return False
+        frames = job.record.frames
+        segment = job.segment_path(1, frames, frames)
+        await cut(await self._encoder.ffmpeg(), video, frames, segment)
+        job.record.video = None
+        return True
 
     async def _run(self) -> None:
         while True:
@@ -124,7 +139,7 @@ class Renderer:
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
         if job.record.remake is not None and not job.record.remake.is_unpacked:
-            archive = (self._videos_path / job.record.remake.video).with_suffix(".zip")
+            archive = (self.videos_path / job.record.remake.video).with_suffix(".zip")
             await asyncio.to_thread(unpack, job, archive)
             job.record.remake.is_unpacked = True
             await asyncio.to_thread(job.save)
@@ -202,19 +217,32 @@ class Renderer:
         if record.video is None:
             return False
         try:
-            size_bytes = (self._videos_path / record.video).stat().st_size
+            size_bytes = (self.videos_path / record.video).stat().st_size
         except FileNotFoundError:
             return False
         return size_bytes == record.video_bytes
 
-    async def save_frames(self, job: Job) -> str:
-        """Put the frames of a job that is not done into a ZIP; its name.
+    def _video_of(self, job: Job) -> Path | None:
+        """The video of a job that is done, if it is still there."""
+        if job.record.state is not JobState.DONE or job.record.video is None:
+            return None
+        video = self.videos_path / job.record.video
+        return video if video.is_file() else None
 
-        Raises TimelapseError.
+    async def save_frames(self, job: Job) -> str:
+        """Put the frames of a job into a ZIP; its name. Raises TimelapseError.
+
+        Those of a job that is done are in its video, if they were not saved already.
         """
         contents = await asyncio.to_thread(job.contents)
+        if (video := await asyncio.to_thread(self._video_of, job)) is not None:
+            if await asyncio.to_thread(video.with_suffix(".zip").exists):
+                return video.with_suffix(".zip").name
+            count = job.record.frames
+            whole = StoredSegment(video, first=1, last=count, frames=count)
+            contents = attrs.evolve(contents, segments=(whole,))
         name = video_name(job.record.filename, None, job.record.created)
-        archive = (self._videos_path / name).with_suffix(".zip")
+        archive = (self.videos_path / name).with_suffix(".zip")
         saved = {path.name: path for path in contents.covered}
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
@@ -223,9 +251,10 @@ class Renderer:
         try:
             for segment in () if contents.covered else contents.segments:
                 ffmpeg = await self._encoder.ffmpeg()
-                for path in await pictures_of(ffmpeg, segment, folder):
+                pictures = await pictures_of(ffmpeg, segment, folder)
+                for path in pictures[: segment.frames]:  # what is held comes after
                     saved[path.name] = path
-            await asyncio.to_thread(_make_folder, self._videos_path)
+            await asyncio.to_thread(_make_folder, self.videos_path)
             await write_archive(sorted(saved.items()), archive)
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -234,8 +263,10 @@ class Renderer:
     async def _archive(self, job: Job, contents: Contents) -> None:
         """Put the frames beside the video; a full disk must not cost the video."""
         assert job.record.video is not None  # noqa: S101
-        archive = (self._videos_path / job.record.video).with_suffix(".zip")
+        archive = (self.videos_path / job.record.video).with_suffix(".zip")
         saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
+        if not saved:  # it is rendered again: they are beside the first video
+            return
         try:
             await write_archive([(path.name, path) for path in saved], archive)
         except TimelapseError as error:
@@ -247,7 +278,7 @@ class Renderer:
         The record tells name and size before: after a kill, a video of that name may
         be ours or that of another job.
         """
-        record, folder = job.record, self._videos_path
+        record, folder = job.record, self.videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
         record.video = _name(folder, record)

@@ -41,6 +41,7 @@ from .wall_clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
@@ -70,6 +71,7 @@ class Timelapse:
     ) -> None:
         assert config.timelapse is not None  # noqa: S101
         self._base = self._config = config.timelapse
+        self._default_videos_path = config.videos_path
         self._settings_path = config.engine.state_path / SETTINGS
         self._cameras = cameras
         self._jobs_path = config.jobs_path
@@ -169,6 +171,11 @@ class Timelapse:
         return None if self._recording is None else self._recording.jobs[0]
 
     @property
+    def videos_path(self) -> Path:
+        """The folder of finished videos, which Moonraker may have chosen."""
+        return self._renderer.videos_path
+
+    @property
     def is_rendering(self) -> bool:
         """Whether a job is being rendered, or waits for it."""
         return any(_is(job, JobState.RENDERING) for job in self._jobs)
@@ -223,15 +230,17 @@ class Timelapse:
         self._looks.change_first(self._config)
         self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
+        folder = self._config.output_path or self._default_videos_path
+        self._renderer.videos_path = self.library.folder = folder
 
     async def save_frames(self) -> str:
         """Put the frames of the newest job into a ZIP; raises TimelapseError.
 
-        Returns the archive's name. Frames that are in a segment already, and were not
-        to be kept, come as the segment has them.
+        Returns the archive's name. Frames that are in a segment or a video already, and
+        were not to be kept, come as that has them.
         """
         for job in reversed(self._jobs):
-            if not _is(job, JobState.DONE) and not job.record.track:
+            if not job.record.track:
                 return await self._renderer.save_frames(job)
         raise FramesNotFound("there are no frames to save")
 
@@ -245,7 +254,7 @@ class Timelapse:
     async def render(self, identity: str | None = None) -> Job:
         """Render the job of that id, else that of now, else the newest that waits.
 
-        Raises TimelapseError.
+        Where none waits, the last one is rendered again. Raises TimelapseError.
         """
         async with self._turn:
             if identity is None and self._recording is not None:
@@ -253,12 +262,19 @@ class Timelapse:
                 self._is_ignored = True
                 self._end("complete", must_render=True)
                 return job
-            if identity is None:
-                job = newest_waiting(self._jobs)
-            else:
+            if identity is not None:
                 job = find_waiting(self._jobs, identity)
+            else:
+                job = newest_waiting(self._jobs) or await self._reopened()
             self._renderer.submit(job)
             return job
+
+    async def _reopened(self) -> Job:
+        """The last job, for another video of it; raises TimelapseError."""
+        last = next((job for job in reversed(self._jobs) if not job.record.track), None)
+        if last is None or not await self._renderer.reopen(last):
+            raise TimelapseError("there is nothing to render")
+        return last
 
     async def retime(self, name: str, wanted: Retiming, *, copy: bool) -> Video:
         """Give a finished video, or a copy of it, another speed or end.

@@ -50,12 +50,18 @@ def ending(config: TimelapseConfig, outcome: str) -> str:
     return "keep" if chosen == "render" and not config.auto_render else chosen
 
 
-def newest_waiting(jobs: Iterable[Job]) -> Job:
-    """The last of ``jobs`` that waits; raises TimelapseError where none does."""
+def newest_waiting(jobs: Iterable[Job]) -> Job | None:
+    """The last of ``jobs`` that waits; who failed before a later video is passed over.
+
+    A failure of long ago is not what somebody means who presses a button.
+    """
+    is_newest = True
     for job in reversed(list(jobs)):
-        if job.record.state in WAITING:
+        state = job.record.state
+        if state is JobState.UNRENDERED or (is_newest and state is JobState.FAILED):
             return job
-    raise TimelapseError("there is nothing to render")
+        is_newest = is_newest and state is not JobState.DONE
+    return None
 
 
 def find_waiting(jobs: Iterable[Job], identity: str) -> Job:

@@ -466,14 +466,16 @@ async def test_options_when_set_then_are_used_without_warnings(
     engine.timelapse_path = "/somewhere/else"
     async with (
         engine,
-        running_moonraker(components, section=section) as (moonraker, ui),
+        running_moonraker(components, section=section) as (_, ui),
     ):
         await engine.wait_for_call("camera.list")
-        assert (await ui.get("/server/info"))["warnings"] == []
+        # Of the options none; of the folder, which is not that of the engine.
+        (warning,) = (await ui.get("/server/info"))["warnings"]
         roots = await ui.get("/server/files/roots")
         paths = {root["name"]: root["path"] for root in roots}
         assert paths["timelapse"] == str(tmp_path / "data" / "films" / "all")
-        assert "/somewhere/else" in moonraker.log_text
+        assert "/somewhere/else" in warning
+        assert paths["timelapse"] in warning
 
 
 async def test_timelapse_root_when_another_component_has_it_then_stays_its(

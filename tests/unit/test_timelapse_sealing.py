@@ -10,6 +10,7 @@ import asyncio
 import json
 import shutil
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -25,7 +26,6 @@ from tests.support.timelapse import Host, Printer, frame_names, until, videos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from moonraker_prusacam.timelapse import Timelapse
 
@@ -317,6 +317,17 @@ def test_panel_settings_then_they_win_over_the_file() -> None:
     assert (made.min_fps, made.max_fps, made.hold_s) == (4.0, 50.0, 2.0)
     assert (made.crf, made.frame_delay_s) == (20.0, 0.25)
     assert (made.auto_render, made.save_frames) == (False, True)
+
+
+def test_panel_settings_when_moonraker_names_a_folder_then_own_one_wins() -> None:
+    told = {"output_path": "/films"}
+    made = panel_settings.apply(TimelapseConfig(), told, {"front"})
+    assert made.output_path == Path("/films")
+    own = TimelapseConfig(output_path=Path("/mine"))
+    assert panel_settings.apply(own, told, {"front"}).output_path == Path("/mine")
+    for odd in ("films", "", None, 7):
+        made = panel_settings.apply(TimelapseConfig(), {"output_path": odd}, ())
+        assert made.output_path is None
 
 
 def test_panel_settings_when_a_hyperlapse_parks_then_the_macro_keeps_the_time() -> None:
