@@ -11,6 +11,7 @@ are safe on disk, segments can wait. A frame is unlinked when its segment is dur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,6 +44,8 @@ FAILED_RETRY_S = 60.0
 # A gap that is filled by repeating a frame is no longer than this.
 MAX_REPEATS = 250
 HURRIED_FRAMES = 5
+# In the names of what a render makes on its way to a video.
+TEMPORARY = ".tmp."
 
 
 class Recording(Protocol):
@@ -65,9 +68,11 @@ class Sealer:
         config: TimelapseConfig,
         cameras: Mapping[str, CameraConfig],
         disk: DiskGuard,
+        work_path: Path | None = None,
     ) -> None:
         self.config = config
         self._disk = disk
+        self._work_path = work_path
         self._cameras = cameras
         self._motion: Motion | None = None
         self._recordings: list[Recording] = []
@@ -117,7 +122,7 @@ class Sealer:
         """The program; raises RenderError when there is none."""
         if self._ffmpeg is None:
             program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
-            self._ffmpeg = FFmpeg(program)
+            self._ffmpeg = FFmpeg(program, self._work_path)
         return self._ffmpeg
 
     async def seal_rest(self, job: Job) -> Contents:
@@ -204,7 +209,9 @@ class Sealer:
         if job.record.size is None or segment.replaced:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
-            await asyncio.to_thread(job.save)
+            # A disk that is too full for it gets room by what follows.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(job.save)
         done = [frame.path for frame in frames]
         if not self.config.save_frames:
             await asyncio.to_thread(_unlink, done)
@@ -250,8 +257,10 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
     """What a kill left: temporary files, and frames that a segment holds already."""
     contents = job.contents()
     for path in job.path.iterdir():
-        if path.name.startswith(".") or path.name.endswith(".part"):
+        if path.name.startswith(".") or TEMPORARY in path.name:
             path.unlink(missing_ok=True)
+    if contents.frames:  # a frame may have been stored and not noted
+        job.note_newest(contents.frames[-1].path)
     if not keep_frames:
         _unlink(contents.covered)
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ KEPT_JOBS = 50
 # A picture of 1080p.
 ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
+WORK = "work"
 
 
 class Timelapse:
@@ -74,7 +76,10 @@ class Timelapse:
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
-        self._sealer = Sealer(config.timelapse, camera_configs, self._disk)
+        self._work_path = config.engine.state_path / WORK
+        self._sealer = Sealer(
+            config.timelapse, camera_configs, self._disk, self._work_path
+        )
         self._renderer = Renderer(
             config.timelapse,
             camera_configs,
@@ -103,7 +108,10 @@ class Timelapse:
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
             self._jobs = await asyncio.to_thread(
-                _load_jobs, self._jobs_path, keep_frames=self._config.save_frames
+                _load_jobs,
+                self._jobs_path,
+                self._work_path,
+                keep_frames=self._config.save_frames,
             )
         except OSError as error:
             place = error.filename or self._jobs_path
@@ -115,15 +123,17 @@ class Timelapse:
             if _is(job, JobState.RENDERING):
                 self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
-        newest = recording[-1].record.print_id if recording else None
+        running = [job for job in recording if job.record.outcome is None]
+        newest = max(running, key=_opened, default=None)
         resumed = [
             job
-            for job in recording
-            if job.record.print_id == newest and self._recordings.can_resume(job)
+            for job in running
+            if newest and job.record.print_id == newest.record.print_id
+            if self._recordings.can_resume(job)
         ]
         for job in recording:
             if job not in resumed:
-                await self._close_job(job, "interrupted")
+                await self._close_job(job, job.record.outcome or "interrupted")
         if resumed:
             self._recording = await self._recordings.resume(resumed)
 
@@ -226,7 +236,7 @@ class Timelapse:
             if self._recording is not None:
                 job = self._recording.jobs[0]
                 self._is_ignored = True
-                self._end("complete", must_render=True)
+                await self._end("complete", must_render=True)
                 return job
             for job in reversed(self._jobs):
                 if job.record.state in (JobState.FAILED, JobState.UNRENDERED):
@@ -259,7 +269,7 @@ class Timelapse:
         if not self._is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._opened_ns <= over_ns:
-            self._end(outcome)
+            await self._end(outcome)
         if self._options and self._options.asked_ns > over_ns:
             await self._begin(self._options)
 
@@ -269,7 +279,7 @@ class Timelapse:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         if self._recording and not fits(self._recording.jobs[0], state, started_s):
-            self._end("interrupted")
+            await self._end("interrupted")
         if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
@@ -319,9 +329,12 @@ class Timelapse:
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
 
-    def _end(self, outcome: str, *, must_render: bool = False) -> None:
+    async def _end(self, outcome: str, *, must_render: bool = False) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
+            for job in recording.jobs:
+                job.record.outcome = outcome
+                await self._save(job)  # a kill must not make another end of it
             # Frames that are still due must not keep the next print waiting.
             self._tasks.start("finish", self._finish(recording, outcome, must_render))
 
@@ -450,8 +463,14 @@ def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
 
 
-def _load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
+def _opened(job: Job) -> tuple[bool, float]:
+    """Orders jobs by their beginnings; wall clocks are set back now and then."""
+    return job.record.boot_id == boot_id(), job.record.opened_s
+
+
+def _load_jobs(jobs_path: Path, work_path: Path, *, keep_frames: bool) -> list[Job]:
     boot_id()  # reads a file, so not later on the event loop
+    shutil.rmtree(work_path, ignore_errors=True)
     jobs_path.mkdir(parents=True, exist_ok=True)
     jobs = []
     for path in sorted(jobs_path.iterdir()):
@@ -469,4 +488,5 @@ def _load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
                 job.discard_frames()
             else:
                 drop_leftovers(job, keep_frames=keep_frames)
+                job.record.frames = job.contents().count
     return jobs
