@@ -15,9 +15,8 @@ import asyncio
 import errno
 import logging
 import shutil
-import tempfile
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,21 +26,24 @@ from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
-from .job import JobState
+from .job import JobState, require_room
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
 from .retention import remove_expired
-from .sidecar import write_sidecar
+from .sealer import drop_leftovers
+from .sidecar import read_sidecar, sidecar_path, write_sidecar
 from .video import Tags, Timing, hold_segment, join
 from .video.archive import write_archive
 from .video.poster import make_poster
+from .video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from moonraker_prusacam.config import CameraConfig, TimelapseConfig
 
-    from .job import Contents, Job
+    from .job import Job
     from .sealer import Sealer
     from .video import JoinResult
 
@@ -50,6 +52,8 @@ log = logging.getLogger(__name__)
 TEMPORARY = "video.tmp.mp4"
 HOLD = "hold.tmp.mp4"
 PREVIEW = "preview.tmp.jpg"
+SIDECAR = "sidecar.tmp.json"
+ARCHIVE = "frames.tmp.zip"
 
 
 class Renderer:
@@ -90,6 +94,7 @@ class Renderer:
         self._waiting.put_nowait(job)
 
     async def _run(self) -> None:
+        await self._remove_expired()  # a kill may have come before it
         while True:
             job = await self._waiting.get()
             try:
@@ -109,15 +114,20 @@ class Renderer:
         self._on_change(job, "started")
         if not await asyncio.to_thread(self._is_published, job):
             await self._make(job)
+        if self.config.save_frames:
+            await self._archive(job)
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
         await asyncio.to_thread(job.discard_frames)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
+        await self._remove_expired(record.video)
+
+    async def _remove_expired(self, newest: str | None = None) -> None:
         try:
             await asyncio.to_thread(
-                remove_expired, self._videos_path, self.config, time.time()
+                remove_expired, self._videos_path, self.config, time.time(), newest
             )
         except OSError as error:
             log.warning("Timelapse: %s: %s", error.filename, error.strerror)
@@ -141,6 +151,7 @@ class Renderer:
                 )
             await hold_segment(ffmpeg, last.path, held, path, settings)
             paths.append(path)
+        await asyncio.to_thread(_require_room_for, paths, job.path)
         result = await join(
             ffmpeg,
             paths,
@@ -166,8 +177,6 @@ class Renderer:
             rotation=self._rotation(job),
         )
         await asyncio.to_thread(self._publish, job, preview, result)
-        if self.config.save_frames:
-            await self._archive(job, contents)
 
     @property
     def _timing(self) -> Timing:
@@ -192,7 +201,10 @@ class Renderer:
             size_bytes = (self._videos_path / record.video).stat().st_size
         except FileNotFoundError:
             return False
-        return size_bytes == record.video_bytes
+        # A job of the same second may have its name, and be as long.
+        known = read_sidecar(self._videos_path / record.video).get("job")
+        is_ours = isinstance(known, dict) and known.get("id") == record.id
+        return is_ours and size_bytes == record.video_bytes
 
     async def save_frames(self, job: Job) -> str:
         """Put the frames of a job that is not done into a ZIP; its name.
@@ -206,45 +218,68 @@ class Renderer:
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
             raise FramesNotFound("there are no frames to save")
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
-        try:
+        ffmpeg = await self._sealer.ffmpeg()
+        async with workspace({}, ffmpeg.scratch) as folder:
             for segment in () if contents.covered else contents.segments:
-                ffmpeg = await self._sealer.ffmpeg()
                 for path in await pictures_of(ffmpeg, segment, folder):
                     saved[path.name] = path
-            await asyncio.to_thread(_make_folder, self._videos_path)
-            await write_archive(sorted(saved.items()), archive)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await write_archive(sorted(saved.items()), job.path / ARCHIVE)
+        await asyncio.to_thread(self._deliver, job.path / ARCHIVE, archive)
         return archive.name
 
-    async def _archive(self, job: Job, contents: Contents) -> None:
+    async def _archive(self, job: Job) -> None:
         """Put the frames beside the video; a full disk must not cost the video."""
         assert job.record.video is not None  # noqa: S101
         archive = (self._videos_path / job.record.video).with_suffix(".zip")
+        contents = await asyncio.to_thread(job.contents)
         saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
+        if not saved or await asyncio.to_thread(archive.exists):
+            return
         try:
-            await write_archive([(path.name, path) for path in saved], archive)
+            staged = job.path / ARCHIVE
+            await write_archive([(path.name, path) for path in saved], staged)
+            await asyncio.to_thread(self._deliver, staged, archive)
         except TimelapseError as error:
             log.warning("Timelapse: frames are not saved: %s", error)
+
+    def _deliver(self, source: Path, target: Path) -> None:
+        """Move one file to where the UIs look; raises TimelapseError."""
+        try:
+            self._videos_path.mkdir(parents=True, exist_ok=True)
+            _move(source, target)
+            sync_directory(self._videos_path)
+        except OSError as error:
+            raise TimelapseError(f"{target}: {error.strerror}") from error
 
     def _publish(self, job: Job, preview: Path, result: JoinResult) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
-        be ours or that of another job.
+        be ours or that of another job. Where there is none, the name is taken again,
+        so that what was moved already is replaced.
         """
         record, folder = job.record, self._videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
-        name = video_name(record.filename, record.outcome, record.created, record.track)
-        record.video = unused(folder, name)
+        if record.video is None or (folder / record.video).exists():
+            name = video_name(
+                record.filename, record.outcome, record.created, record.track
+            )
+            record.video = unused(folder, name)
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
-        _move(preview, video.with_suffix(".jpg"))
-        write_sidecar(video, job, result)
-        _move(temporary, video)
+        write_sidecar(job.path / SIDECAR, job, result)
+        beside = {preview: video.with_suffix(".jpg")}
+        beside[job.path / SIDECAR] = sidecar_path(video)
+        try:
+            for source, target in beside.items():
+                _move(source, target)
+            _move(temporary, video)
+        except (OSError, TimelapseError):
+            for target in beside.values():
+                target.unlink(missing_ok=True)
+            raise
         sync_directory(folder)
 
     async def _fail(self, job: Job, reason: str) -> None:
@@ -252,14 +287,17 @@ class Renderer:
         job.record.state = JobState.FAILED
         job.record.error = reason
         try:
+            await asyncio.to_thread(
+                drop_leftovers, job, keep_frames=self.config.save_frames
+            )
             await asyncio.to_thread(job.save)
         except OSError as error:
             log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
         self._on_change(job, "error")
 
 
-def _make_folder(path: Path) -> None:
-    path.mkdir(parents=True, exist_ok=True)
+def _require_room_for(paths: list[Path], folder: Path) -> None:
+    require_room(folder, sum(path.stat().st_size for path in paths))
 
 
 def _move(source: Path, target: Path) -> None:
@@ -269,6 +307,7 @@ def _move(source: Path, target: Path) -> None:
         if error.errno != errno.EXDEV:
             raise
         # Another file system: the copy is hidden until it is whole.
+        require_room(target.parent, source.stat().st_size)
         hidden = target.with_name(f".{target.name}.part")
         try:
             shutil.copyfile(source, hidden)

@@ -35,9 +35,17 @@ class KeptVideo:
     modified: float
 
 
-def expired(folder: Path, config: TimelapseConfig, now: float) -> list[Path]:
-    """The videos that should go, the oldest first; raises OSError."""
-    videos = sorted(_removable(folder), key=lambda video: video.modified)
+def expired(
+    folder: Path, config: TimelapseConfig, now: float, newest: str | None = None
+) -> list[Path]:
+    """The videos that should go, the oldest first; raises OSError.
+
+    ``newest`` was made just now, whatever the clock says about it.
+    """
+    videos = sorted(
+        _removable(folder),
+        key=lambda video: (video.path.name == newest, video.modified),
+    )
     total_bytes = sum(video.size_bytes for video in videos)
     gone = []
     for position, video in enumerate(videos):
@@ -53,13 +61,25 @@ def expired(folder: Path, config: TimelapseConfig, now: float) -> list[Path]:
     return gone
 
 
-def remove_expired(folder: Path, config: TimelapseConfig, now: float) -> list[Path]:
-    """Remove them, with preview and sidecar; raises OSError."""
-    gone = expired(folder, config, now)
+def remove_expired(
+    folder: Path, config: TimelapseConfig, now: float, newest: str | None = None
+) -> list[Path]:
+    """Remove them, with preview, frames and sidecar; raises OSError."""
+    gone = expired(folder, config, now, newest)
     for video in gone:
-        for path in (video, video.with_suffix(".jpg"), sidecar_path(video)):
+        # In this order a kill leaves nothing that is not found again.
+        for path in (
+            video.with_suffix(".jpg"),
+            video.with_suffix(".zip"),
+            video,
+            sidecar_path(video),
+        ):
             path.unlink(missing_ok=True)
         log.info("Timelapse: %s is removed, as configured", video.name)
+    for sidecar in folder.glob(".*.json"):
+        video = sidecar.with_name(f"{sidecar.stem.removeprefix('.')}.mp4")
+        if not video.exists() and "job" in read_sidecar(video):
+            sidecar.unlink(missing_ok=True)
     return gone
 
 

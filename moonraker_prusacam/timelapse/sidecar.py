@@ -30,8 +30,8 @@ def sidecar_path(video: Path) -> Path:
     return video.with_name(f".{video.stem}.json")
 
 
-def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
-    """Write the sidecar of a new video; raises OSError."""
+def write_sidecar(path: Path, job: Job, result: JoinResult) -> None:
+    """Write the sidecar of a new video to ``path``; raises OSError."""
     record = job.record
     content = {
         "schema": SCHEMA,
@@ -63,7 +63,7 @@ def write_sidecar(video: Path, job: Job, result: JoinResult) -> None:
         },
         "made_by": f"moonraker-prusacam {__version__}",
     }
-    write_file(sidecar_path(video), json.dumps(content, indent=1).encode())
+    write_file(path, json.dumps(content, indent=1).encode())
 
 
 def read_sidecar(video: Path) -> dict[str, Any]:
