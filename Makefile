@@ -2,7 +2,7 @@
 # make test            everything that guards the project
 # make bench [FIGURES="latency slow"]   the benchmarks; or single figures
 # make bench-timelapse [SETS=scene]   our videos against moonraker-timelapse's
-# make kill-points     SIGKILL at every step of what the engine does to the disk; minutes
+# make endurance       SIGKILL at every step on the disk, and a day of hyperlapse; minutes
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
 # make format          let ruff lay out the code
@@ -21,8 +21,8 @@ export PYTHONUNBUFFERED := 1
 export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross kill-points \
-        format clean
+.PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
+        endurance format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -62,8 +62,9 @@ fuzz: .venv/test.stamp
 	@build/fuzz/fuzz_scan -dict=tests/fuzz/jpeg.dict -max_len=6000 -timeout=10 \
 	  -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS) build/fuzz/corpus
 
-kill-points: .venv/test.stamp
-	@PRUSACAM_ALL_KILL_POINTS=1 $(BIN)/python -m pytest -s tests/integration/test_kill_points.py
+endurance: .venv/test.stamp
+	@PRUSACAM_ENDURANCE=1 $(BIN)/python -m pytest -s \
+	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py
 
 cross: .venv/test.stamp
 	@$(BIN)/python -m tests.native.cross

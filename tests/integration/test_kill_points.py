@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 STAGES = 2
 # Else one of each kind of step in the first script, and a few in the others.
-IS_THOROUGH = bool(os.environ.get("PRUSACAM_ALL_KILL_POINTS"))
+IS_THOROUGH = bool(os.environ.get("PRUSACAM_ENDURANCE"))
 PAIRS = 300 if IS_THOROUGH else 12
 OLD = "old_20200101_000000"
 OLD_TIME_S = 1.6e9
