@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from .recording import Recordings
 from .renderer import Renderer
 from .sealer import Sealer, drop_leftovers
 from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
+from .video.staging import remove_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +68,7 @@ class Timelapse:
         self._notify = notify
         self._recording: Recording | None = None
         self._opened_ns = 0  # the moment of the signal that opened the job
+        self._seen: PrintState | None = None  # the print that is recorded, lately
         self._options: StartOptions | None = None
         self._jobs: list[Job] = []
         # The running print is not recorded (any more), because someone said so.
@@ -172,6 +173,7 @@ class Timelapse:
             elif (outcome := outcome_of(event)) is not None:
                 await self._print_over(outcome, event)
             if self._recording and state and state.is_active:
+                self._seen = state
                 self._recording.print_changed(state, event.monotonic_ns)
 
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
@@ -269,9 +271,20 @@ class Timelapse:
         if not self._is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._opened_ns <= over_ns:
-            await self._end(outcome)
+            await self._end(outcome if self._is_over else self._unseen_end)
         if self._options and self._options.asked_ns > over_ns:
             await self._begin(self._options)
+
+    @property
+    def _unseen_end(self) -> str:
+        """How a print ended of whose end nobody told, before the next one began.
+
+        Klipper's state comes every 250 ms. What was in its last layer is complete.
+        """
+        seen = self._seen
+        if seen is None or seen.layer is None or seen.total_layers is None:
+            return "interrupted"
+        return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"
 
     async def _ensure_job(self, event: PrintEvent, state: PrintState) -> None:
         self._is_over = False
@@ -279,7 +292,7 @@ class Timelapse:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         if self._recording and not fits(self._recording.jobs[0], state, started_s):
-            await self._end("interrupted")
+            await self._end(self._unseen_end)
         if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
@@ -325,7 +338,7 @@ class Timelapse:
             self._is_ignored = True
             return
         self._jobs += self._recording.jobs
-        self._opened_ns = monotonic_ns
+        self._opened_ns, self._seen = monotonic_ns, None
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
 
@@ -470,7 +483,7 @@ def _opened(job: Job) -> tuple[bool, float]:
 
 def _load_jobs(jobs_path: Path, work_path: Path, *, keep_frames: bool) -> list[Job]:
     boot_id()  # reads a file, so not later on the event loop
-    shutil.rmtree(work_path, ignore_errors=True)
+    remove_left(work_path)
     jobs_path.mkdir(parents=True, exist_ok=True)
     jobs = []
     for path in sorted(jobs_path.iterdir()):

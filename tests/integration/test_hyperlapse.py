@@ -10,13 +10,16 @@ import asyncio
 import json
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cattrs
 import pytest
 
 from tests.support.scaled_print import Outcome
 from tests.support.scripted_print import BARS, layers_shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IS_THOROUGH = bool(os.environ.get("PRUSACAM_ENDURANCE"))
 INTERVAL_S = 30.0

@@ -40,7 +40,7 @@ CHANCE = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), "JOB"),
     (re.compile(r"_\d{8}_\d{6}"), "_TIME"),
     (re.compile(r"\.[0-9a-f]{8}\.part$"), ".*.part"),
-    (re.compile(r"(work|prusacam)-\w{8}"), r"\1-*"),
+    (re.compile(r"prusacam-[0-9a-f]{8}-\w{8}"), "prusacam-*"),
     (re.compile(r"(^|/)(\.[^/]*)\.[a-z0-9_]{8}$"), r"\1\2.*"),
 )
 

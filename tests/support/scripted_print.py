@@ -14,6 +14,7 @@ import asyncio
 import io
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ from moonraker_prusacam.config import (
 )
 from moonraker_prusacam.errors import FrameUnavailable
 from moonraker_prusacam.timelapse import JobState, Timelapse
-from moonraker_prusacam.timelapse.video import find_ffmpeg
+from moonraker_prusacam.timelapse.video import find_ffmpeg, staging
 from moonraker_prusacam.timelapse.video.ffmpeg import file_url
 from tests.support.events import Events
 from tests.support.kill_points import KillPoints
@@ -279,6 +280,7 @@ def _child(request: dict[str, Any], descriptor: int) -> None:
     for name, value in PATCHED.items():
         module, _, constant = name.rpartition(".")
         setattr(sys.modules[f"moonraker_prusacam.timelapse.{module}"], constant, value)
+    staging.SESSION = secrets.token_hex(4)  # as every process has its own
     apart = (root / "prusacam" / "jobs", root / "timelapse") if script.apart else None
 
     def say(line: str) -> None:

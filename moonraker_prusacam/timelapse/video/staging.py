@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STEM_CHARACTERS = 40
 PARTIAL_SUFFIX = ".part"
+# In the names of the folders of this process.
+SESSION = secrets.token_hex(4)
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +50,15 @@ def numbered(paths: Iterable[Path], suffix: str) -> dict[str, Path]:
 def _make_folder(scratch: Path | None) -> Path:
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="prusacam-", dir=scratch))
+    return Path(tempfile.mkdtemp(prefix=f"prusacam-{SESSION}-", dir=scratch))
+
+
+def remove_left(scratch: Path) -> None:
+    """Remove what earlier processes left in ``scratch``; raises OSError."""
+    if scratch.is_dir():
+        for folder in scratch.iterdir():
+            if SESSION not in folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(folder: Path, links: Mapping[str, Path]) -> None:
