@@ -327,9 +327,10 @@ class _Reader:
             kind, _, name = section.name.partition(" ")
             if kind not in ("timelapse", "track") or bool(name) != (kind in NAMED):
                 continue  # another's, or told already
-            wanted = section.options.get("camera")
-            if wanted is not None and wanted.text:
-                self._expect_camera(wanted.text, known, section, "camera")
+            for name_of_camera in ("camera", "inset"):
+                wanted = section.options.get(name_of_camera)
+                if wanted is not None and wanted.text:
+                    self._expect_camera(wanted.text, known, section, name_of_camera)
             if kind == "timelapse":
                 timelapse = self._build(TimelapseConfig, section)
             elif track := self._build(TrackConfig, section, name=name):

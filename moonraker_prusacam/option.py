@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -99,6 +100,23 @@ def choice(*values: Any) -> Callable[[str], Any]:
         except KeyError:
             known = ", ".join(map(str, values))
             raise ValueError(f"{value!r} is not one of: {known}") from None
+
+    return parse
+
+
+def template(*fields: str) -> Callable[[str], str]:
+    """A text of one line with ``{field}`` in it; ``{{`` is a brace."""
+
+    def parse(value: str) -> str:
+        try:
+            parts = list(string.Formatter().parse(text(value)))
+        except ValueError as error:
+            raise ValueError(f"{error}") from None
+        for _, field, form, conversion in parts:
+            if field is not None and (field not in fields or form or conversion):
+                known = ", ".join(f"{{{name}}}" for name in fields)
+                raise ValueError(f"{{{field}}} is not one of: {known}")
+        return value
 
     return parse
 

@@ -20,6 +20,8 @@ from .errors import RpcError
 
 INVALID_PARAMS = -32602
 MAX_FILENAME_CHARACTERS = 4096
+MAX_FACTS = 32
+MAX_FACT_CHARACTERS = 200
 
 
 class PrintEventKind(enum.StrEnum):
@@ -50,6 +52,8 @@ class PrintState:
     layer: int | None
     total_layers: int | None
     print_duration_s: float = 0.0
+    # What Moonraker found in the file, by Moonraker's names; some of them or none.
+    file: dict[str, str | float] = attrs.field(factory=dict)
 
     @property
     def is_active(self) -> bool:
@@ -73,7 +77,7 @@ def parse_print_event(params: dict[str, Any]) -> PrintEvent:
         state = params.get("print")
         return PrintEvent(
             kind=kind,
-            print=None if state is None else _parse_state(state),
+            print=None if state is None else _parse_state(state, params.get("file")),
             monotonic_ns=int(params["monotonic_ns"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -84,7 +88,7 @@ def parse_print_event(params: dict[str, Any]) -> PrintEvent:
         ) from error
 
 
-def _parse_state(state: dict[str, Any]) -> PrintState:
+def _parse_state(state: dict[str, Any], file: Any) -> PrintState:
     name = str(state["state"])
     total_duration_s = float(state.get("total_duration_s") or 0.0)
     if not math.isfinite(total_duration_s):
@@ -96,7 +100,20 @@ def _parse_state(state: dict[str, Any]) -> PrintState:
         layer=_optional_int(state.get("layer")),
         total_layers=_optional_int(state.get("total_layers")),
         print_duration_s=float(state.get("print_duration_s") or 0.0),
+        file=_parse_file(file),
     )
+
+
+def _parse_file(file: Any) -> dict[str, str | float]:
+    if not isinstance(file, dict):
+        return {}
+    facts: dict[str, str | float] = {}
+    for name, value in list(file.items())[:MAX_FACTS]:
+        if isinstance(value, str):
+            facts[str(name)[:MAX_FACT_CHARACTERS]] = value[:MAX_FACT_CHARACTERS]
+        elif isinstance(value, int | float) and math.isfinite(value):
+            facts[str(name)[:MAX_FACT_CHARACTERS]] = value
+    return facts
 
 
 def _optional_int(value: Any) -> int | None:

@@ -10,10 +10,11 @@ from pathlib import Path  # noqa: TC003 - attrs resolves it
 
 import attrs
 
-from .option import boolean, choice, integer, number, option, path, text
+from .option import boolean, choice, integer, number, option, path, template, text
 
 TRIGGERS = ("auto", "macro", "layer", "interval")
 STYLES = ("smart", "plain")
+CAPTION_FIELDS = ("file", "layer", "layers", "percent", "elapsed", "date", "time")
 TARGETS = ("back_left", "back_right", "front_left", "front_right", "center", "auto")
 
 
@@ -60,6 +61,38 @@ class TrackConfig:
         default=0.05,
         name="frame_delay",
     )
+    rotation: int | None = option(
+        choice(0, 90, 180, 270),
+        "How the video is turned, in degrees clockwise; like the camera, unless this "
+        "or a flip is given",
+        default=None,
+    )
+    flip_horizontal: bool | None = option(
+        boolean, "The video is mirrored; see rotation", default=None
+    )
+    flip_vertical: bool | None = option(
+        boolean, "The video is turned upside down; see rotation", default=None
+    )
+    caption: str | None = option(
+        template(*CAPTION_FIELDS),
+        "What is written on the pictures, `{file}  Layer {layer}/{layers}`; fields: "
+        "file, layer, layers, percent, elapsed, date, time",
+        default=None,
+    )
+    progress_bar: bool = option(
+        boolean, "Draw how much of the print is done below the pictures", default=False
+    )
+    inset: str | None = option(
+        text, "A second camera, shown small in a corner", default=None
+    )
+    inset_place: str = option(
+        choice("top_left", "top_right", "bottom_left", "bottom_right"),
+        "The corner of the inset",
+        default="top_right",
+    )
+    inset_width: float = option(
+        number(5, 60), "Percent of the video's width for the inset", default=30.0
+    )
 
 
 @attrs.frozen
@@ -69,8 +102,8 @@ class TimelapseConfig(TrackConfig):
     enabled: bool = option(boolean, "Record every print", default=True)
     gaps: str = option(
         choice("repeat", "skip"),
-        "What stands for a frame that the camera did not give: the one before, else the "
-        "one after; or none",
+        "What stands for a frame that the camera did not give: the one before, "
+        "else the one after; or none",
         default="repeat",
     )
     fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)
@@ -94,6 +127,17 @@ class TimelapseConfig(TrackConfig):
     )
     crf: float = option(
         number(0, 51), "x264's quality: lower is better and larger", default=23.8
+    )
+    preview_image: bool = option(
+        boolean, "A picture beside each video, for file lists", default=True
+    )
+    font: Path | None = option(
+        path, "The font file of captions; one of the usual places", default=None
+    )
+    encoder: str = option(
+        choice("libx264", "auto"),
+        "auto: the host's video hardware, if a test finds it right and quicker",
+        default="libx264",
     )
     auto_render: bool = option(
         boolean, "Render when a print is over; else when it is asked for", default=True

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .deadline import within
 from .errors import LinkError
-from .print_state import PrintState
+from .print_state import PrintState, file_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,9 +163,16 @@ class JobEvents:
             {
                 "event": event,
                 "print": None if self._known is None else asdict(self._known),
+                "file": self._file_facts(),
                 "monotonic_ns": signal.monotonic_ns,
             },
         )
+
+    def _file_facts(self) -> dict[str, str | float]:
+        """What is known of the file that is printed; Moonraker has it in memory."""
+        if self._known is None or not self._known.filename:
+            return {}
+        return file_facts(self._file_manager.get_file_metadata(self._known.filename))
 
     async def _update(self, signal: _Signal) -> str | None:
         """Bring the known state up to date; the event to send of it, if any."""

@@ -21,6 +21,24 @@ if TYPE_CHECKING:
 
 IDLE = "standby"
 
+FILE_FACTS = (
+    "slicer",
+    "slicer_version",
+    "layer_count",
+    "layer_height",
+    "first_layer_height",
+    "object_height",
+    "nozzle_diameter",
+    "estimated_time",
+    "filament_type",
+    "filament_name",
+    "filament_total",
+    "filament_weight_total",
+)
+"""What Moonraker found in a G-code file, as far as a video's viewer cares."""
+
+MAX_FACT = 200
+
 
 @dataclass(frozen=True)
 class PrintState:
@@ -68,6 +86,18 @@ class PrintState:
         if other is None or not other.filename or self.state == IDLE:
             return self
         return replace(self, filename=other.filename)
+
+
+def file_facts(metadata: Mapping[str, Any]) -> dict[str, str | float]:
+    """``FILE_FACTS`` of a file's metadata; times in s, lengths in mm, weights in g."""
+    found: dict[str, str | float] = {}
+    for name in FILE_FACTS:
+        value = metadata.get(name)
+        if isinstance(value, str) and value:
+            found[name] = value[:MAX_FACT]
+        elif isinstance(value, int | float) and math.isfinite(value):
+            found[name] = value
+    return found
 
 
 def _below(path: str, folder: str) -> str:

@@ -23,12 +23,18 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import cattrs
 
 from moonraker_prusacam.durable import sync_directory, write_file
 from moonraker_prusacam.errors import TimelapseError
+
+from .look import Look  # noqa: TC001 - cattrs resolves it
+
+if TYPE_CHECKING:
+    from moonraker_prusacam.print_job import PrintState
 
 SCHEMA = 1
 RECORD = "job.json"
@@ -37,6 +43,7 @@ NEWEST = "newest.jpg"
 REMOVED = ".removed-"
 IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
+INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
 MIN_FREE_BYTES = 256 << 20
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -76,6 +83,10 @@ class JobRecord:
     last_layer: int | None = None
     opened_s: float = 0.0  # on the clock of this boot
     size: tuple[int, int] | None = None
+    look: Look | None = None  # of the first segment, and so of all
+    codec: str | None = None  # like look
+    total_layers: int | None = None
+    slicer: dict[str, Any] = attrs.field(factory=dict)
     last_frame: float | None = None
     video: str | None = None
     video_bytes: int | None = None
@@ -90,6 +101,11 @@ class StoredFrame:
     path: Path
     number: int
     layer: int | None
+
+    @property
+    def inset(self) -> Path:
+        """Where the picture of a second camera is, if there is one."""
+        return self.path.with_name(f"inset-{self.number:06d}.jpg")
 
 
 @attrs.frozen
@@ -198,6 +214,14 @@ class Job:
             text = json.dumps(cattrs.unstructure(self.record), indent=1)
             write_file(self.path / RECORD, text.encode())
 
+    def note_print(self, state: PrintState) -> None:
+        """Take over what is known of the print, without saving it."""
+        record = self.record
+        record.slicer = state.file or record.slicer
+        layers = state.total_layers or record.slicer.get("layer_count")
+        if isinstance(layers, int) and layers > 0:
+            record.total_layers = layers
+
     def contents(self) -> Contents:
         """What is on disk, in its order; raises OSError."""
         frames, segments = [], []
@@ -237,6 +261,18 @@ class Job:
         if number >= self._newest_number:  # a better one may come for one before
             self._newest_number = number
             self.note_newest(path)
+
+    def add_inset(self, data: bytes | memoryview, number: int) -> None:
+        """Store the picture of a second camera, before its frame; raises OSError."""
+        if shutil.disk_usage(self.path).free >= MIN_FREE_BYTES:
+            write_file(self.path / f"inset-{number:06d}.jpg", data)
+
+    def discard_insets(self, until: int) -> None:
+        """Unlink those of frames up to number ``until``; raises OSError."""
+        for path in self.path.glob("inset-*.jpg"):
+            match = INSET.fullmatch(path.name)
+            if match and int(match[1]) <= until:
+                path.unlink(missing_ok=True)
 
     @property
     def newest(self) -> Path:

@@ -42,6 +42,7 @@ def apply(
         ("enabled", "enabled"),
         ("autorender", "auto_render"),
         ("saveframes", "save_frames"),
+        ("previewimage", "preview_image"),
     ):
         if isinstance(settings.get(name), bool):
             changes[option] = settings[name]
@@ -52,6 +53,7 @@ def apply(
     elif settings.get("mode") == "hyperlapse":
         changes["trigger"] = "interval"
         changes["interval_s"] = _number(settings, "hyperlapse_cycle", config.interval_s)
+    changes |= _turned(settings)
     fps = _number(settings, "output_framerate", config.fps)
     changes["fps"] = fps
     if settings.get("variable_fps") is True:
@@ -85,6 +87,18 @@ def save(path: Path, settings: Mapping[str, Any]) -> None:
     """Keep a copy; raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, json.dumps(settings, indent=1).encode())
+
+
+def _turned(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the panel turns; nothing there leaves it to the camera."""
+    turned = {
+        "rotation": settings.get("rotation"),
+        "flip_horizontal": settings.get("flip_x") is True,
+        "flip_vertical": settings.get("flip_y") is True,
+    }
+    if turned["rotation"] not in (0, 90, 180, 270):
+        turned["rotation"] = 0
+    return turned if any(turned.values()) else {}
 
 
 def _number(settings: Mapping[str, Any], name: str, otherwise: float) -> float:

@@ -28,19 +28,21 @@ LAST = "last.tmp.jpg"
 
 @attrs.frozen
 class LastPicture:
-    """A JPEG; ``is_flipped`` when it comes out of a segment."""
+    """A JPEG; ``is_sealed`` when it comes out of a segment, and looks like that."""
 
     path: Path
-    is_flipped: bool
+    is_sealed: bool
 
 
-async def last_picture(ffmpeg: FFmpeg, job: Job, contents: Contents) -> LastPicture:
+async def last_picture(
+    ffmpeg: FFmpeg, job: Job, contents: Contents, *, is_sealed: bool = False
+) -> LastPicture:
     """The newest frame, else the last picture of the last segment.
 
-    Raises RenderError.
+    ``is_sealed`` asks for the latter. Raises RenderError.
     """
-    if (await asyncio.to_thread(inspect, job.newest)).is_whole:
-        return LastPicture(job.newest, is_flipped=False)
+    if not is_sealed and (await asyncio.to_thread(inspect, job.newest)).is_whole:
+        return LastPicture(job.newest, is_sealed=False)
     path = job.path / LAST
     segment = contents.segments[-1]
     # Every picture is written over the one before it.
@@ -51,7 +53,7 @@ async def last_picture(ffmpeg: FFmpeg, job: Job, contents: Contents) -> LastPict
     )
     if not (await asyncio.to_thread(inspect, path)).is_whole:
         raise RenderError(f"{segment.path.name} has no last picture")
-    return LastPicture(path, is_flipped=True)
+    return LastPicture(path, is_sealed=True)
 
 
 async def pictures_of(

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 MAX_TRIGGERS = 16
 FRAME_TIMEOUT_S = 2.0
+INSET_MAX_AGE_S = 1.0
+INSET_TIMEOUT_S = 0.5
 
 
 class FrameSource(FrameStream, Protocol):
@@ -72,6 +74,7 @@ class Recorder:
         job: Job,
         track: TrackConfig,
         camera: FrameSource,
+        inset: FrameSource | None,
         motion: Motion | None,
         disk: DiskGuard,
         on_frame: Callable[[Job, Trigger, bool], Awaitable[None]],
@@ -80,6 +83,7 @@ class Recorder:
         self._disk = disk
         self._track = track
         self._camera = camera
+        self._inset = inset
         self._on_frame = on_frame
         self._triggers: asyncio.Queue[Trigger] = asyncio.Queue(MAX_TRIGGERS)
         self._tasks = TaskOwner(f"recorder:{job.record.id}")
@@ -240,6 +244,7 @@ class Recorder:
             delay_ns = int(self._track.frame_delay_s * 1e9)
             than_ns = trigger.monotonic_ns + delay_ns
             frame = await self._camera.wait_newer(than_ns, FRAME_TIMEOUT_S)
+            await self._take_inset(trigger)
         record = self.job.record
         await asyncio.to_thread(self._store, frame, trigger)
         self._settled(trigger)
@@ -252,6 +257,17 @@ class Recorder:
             record.chosen += 1
         else:
             await self._on_frame(self.job, trigger, True)
+
+    async def _take_inset(self, trigger: Trigger) -> None:
+        """Store what the second camera sees; a picture of it is an extra."""
+        if self._inset is None:
+            return
+        try:
+            since_ns = trigger.monotonic_ns - int(INSET_MAX_AGE_S * 1e9)
+            seen = await self._inset.wait_newer(since_ns, INSET_TIMEOUT_S)
+            await asyncio.to_thread(self.job.add_inset, seen.data, trigger.number)
+        except (FrameUnavailable, OSError) as error:
+            log.debug("Timelapse %s: no inset: %s", self.job.record.id, error)
 
     def _store(self, frame: Frame, trigger: Trigger) -> None:
         """Write a frame to the disk; raises TimelapseError."""

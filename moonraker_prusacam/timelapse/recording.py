@@ -98,6 +98,7 @@ class Recordings:
                 job,
                 self._tracks[job.record.track],
                 self._cameras[job.record.camera],
+                self._inset_of(self._tracks[job.record.track]),
                 motion,
                 self._disk,
                 self._on_frame,
@@ -107,6 +108,9 @@ class Recordings:
             recorders.append(recorder)
         self._sealer.watch(motion)
         return Recording(recorders, motion, self._sealer)
+
+    def _inset_of(self, track: TrackConfig) -> FrameSource | None:
+        return None if track.inset is None else self._cameras.get(track.inset)
 
     def _camera_of(self, track: TrackConfig) -> str:
         return track.camera or next(iter(self._cameras))
@@ -135,6 +139,7 @@ class Recording:
         """Follow the print: its layer and whether it runs."""
         for recorder in self._recorders:
             recorder.print_changed(state)
+            recorder.job.note_print(state)
             if state.layer is not None:
                 recorder.layer_changed(state.layer, monotonic_ns)
 

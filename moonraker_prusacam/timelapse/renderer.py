@@ -12,12 +12,13 @@ see the whole file or none.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import shutil
 import time
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -27,25 +28,28 @@ from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
 from .job import JobState, require_room
+from .look import Look
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
 from .retention import remove_expired
 from .sealer import drop_leftovers
 from .sidecar import read_sidecar, sidecar_path, write_sidecar
-from .video import Tags, Timing, hold_segment, join
+from .video import Tags, Timing, join
 from .video.archive import write_archive
 from .video.poster import make_poster
 from .video.staging import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.config import TimelapseConfig
 
-    from .job import Job
+    from .encoder import Encoder
+    from .job import Contents, Job
+    from .look import Looks
     from .sealer import Sealer
-    from .video import JoinResult
+    from .video import FFmpeg, JoinResult
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +66,16 @@ class Renderer:
     def __init__(
         self,
         config: TimelapseConfig,
-        cameras: Mapping[str, CameraConfig],
+        looks: Looks,
         videos_path: Path,
         sealer: Sealer,
+        encoder: Encoder,
         on_change: Callable[[Job, str], None],
     ) -> None:
         self.config = config
-        self._cameras = cameras
+        self._looks = looks
         self._sealer = sealer
+        self._encoder = encoder
         self._videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
@@ -137,27 +143,20 @@ class Renderer:
         contents = await self._sealer.seal_rest(job)
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
-        ffmpeg = await self._sealer.ffmpeg()
-        last = await last_picture(ffmpeg, job, contents)
+        ffmpeg = await self._encoder.ffmpeg()
+        look = self._look(job)
         timing = self._timing
         paths = [segment.path for segment in contents.segments]
         held = timing.held_frames(contents.count, self.config.hold_s)
         if held:
-            path = job.path / HOLD
-            settings = self._sealer.settings(job)
-            if last.is_flipped:
-                settings = attrs.evolve(
-                    settings, flip_horizontal=False, flip_vertical=False
-                )
-            await hold_segment(ffmpeg, last.path, held, path, settings)
-            paths.append(path)
+            paths.append(await self._hold(ffmpeg, job, contents, held))
         await asyncio.to_thread(_require_room_for, paths, job.path)
         result = await join(
             ffmpeg,
             paths,
             job.path / TEMPORARY,
             timing,
-            rotation=self._rotation(job),
+            rotation=look.told_rotation,
             tags=Tags(
                 title=PurePosixPath(job.record.filename).stem,
                 comment=f"moonraker-prusacam {__version__}",
@@ -166,17 +165,15 @@ class Renderer:
             held=held,
         )
         job.record.frames = result.frames - held
-        camera = self._cameras.get(job.record.camera)
-        preview, to_flip = job.path / PREVIEW, not last.is_flipped
-        await make_poster(
-            ffmpeg,
-            last.path,
-            preview,
-            flip_horizontal=bool(camera and camera.flip_horizontal and to_flip),
-            flip_vertical=bool(camera and camera.flip_vertical and to_flip),
-            rotation=self._rotation(job),
-        )
-        await asyncio.to_thread(self._publish, job, preview, result)
+        if self.config.preview_image:
+            await self._make_preview(ffmpeg, job, contents, look)
+        settings = self._encoder.settings(job)
+        encoding = {
+            "encoder": settings.codec.name,
+            "crf": settings.crf,
+            "ffmpeg": ".".join(map(str, (await ffmpeg.features()).version)),
+        }
+        await asyncio.to_thread(self._publish, job, result, encoding)
 
     @property
     def _timing(self) -> Timing:
@@ -188,9 +185,36 @@ class Renderer:
             max_fps=config.max_fps,
         )
 
-    def _rotation(self, job: Job) -> int:
-        camera = self._cameras.get(job.record.camera)
-        return 0 if camera is None else camera.rotation
+    def _look(self, job: Job) -> Look:
+        """How the segments look, turned as it is configured now where that is free."""
+        look, now = job.record.look or Look(), self._looks.of(job)
+        if look.is_drawn_on:
+            return look
+        return attrs.evolve(look, rotation=now.rotation)
+
+    async def _hold(
+        self, ffmpeg: FFmpeg, job: Job, contents: Contents, count: int
+    ) -> Path:
+        """A segment that shows the last picture ``count`` times."""
+        segment = job.path / HOLD
+        # What is drawn on the last picture is only there.
+        is_drawn_on = job.record.look is not None and job.record.look.is_drawn_on
+        last = await last_picture(ffmpeg, job, contents, is_sealed=is_drawn_on)
+        await self._encoder.hold(job, contents, last, count, segment)
+        return segment
+
+    async def _make_preview(
+        self, ffmpeg: FFmpeg, job: Job, contents: Contents, look: Look
+    ) -> None:
+        last = await last_picture(ffmpeg, job, contents)
+        await make_poster(
+            ffmpeg,
+            last.path,
+            job.path / PREVIEW,
+            flip_horizontal=look.flip_horizontal and not last.is_sealed,
+            flip_vertical=look.flip_vertical and not last.is_sealed,
+            rotation=look.told_rotation if last.is_sealed else look.rotation,
+        )
 
     def _is_published(self, job: Job) -> bool:
         """Whether an earlier try got as far as the rename."""
@@ -218,9 +242,13 @@ class Renderer:
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
             raise FramesNotFound("there are no frames to save")
-        ffmpeg = await self._sealer.ffmpeg()
-        async with workspace({}, ffmpeg.scratch) as folder:
-            for segment in () if contents.covered else contents.segments:
+        segments = () if contents.covered else contents.segments
+        async with contextlib.AsyncExitStack() as folders:
+            for segment in segments:
+                ffmpeg = await self._encoder.ffmpeg()
+                folder = await folders.enter_async_context(
+                    workspace({}, ffmpeg.scratch)
+                )
                 for path in await pictures_of(ffmpeg, segment, folder):
                     saved[path.name] = path
             await write_archive(sorted(saved.items()), job.path / ARCHIVE)
@@ -251,7 +279,7 @@ class Renderer:
         except OSError as error:
             raise TimelapseError(f"{target}: {error.strerror}") from error
 
-    def _publish(self, job: Job, preview: Path, result: JoinResult) -> None:
+    def _publish(self, job: Job, result: JoinResult, encoding: dict[str, Any]) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
@@ -269,9 +297,11 @@ class Renderer:
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
-        write_sidecar(job.path / SIDECAR, job, result)
-        beside = {preview: video.with_suffix(".jpg")}
-        beside[job.path / SIDECAR] = sidecar_path(video)
+        preview, sidecar = job.path / PREVIEW, job.path / SIDECAR
+        write_sidecar(sidecar, job, result, encoding)
+        beside = {sidecar: sidecar_path(video)}
+        if preview.exists():
+            beside[preview] = video.with_suffix(".jpg")
         try:
             for source, target in beside.items():
                 _move(source, target)

@@ -15,26 +15,24 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-import attrs
-
 from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
-from .video import FRAMES_PER_SEGMENT, EncodeSettings, FFmpeg, find_ffmpeg, seal
-from .video.mp4 import read_track
+from .video import FRAMES_PER_SEGMENT
 from .video.picture import inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from moonraker_prusacam.config import CameraConfig, TimelapseConfig
+    from moonraker_prusacam.config import TimelapseConfig
     from moonraker_prusacam.motion import Motion
 
     from .disk import DiskGuard
+    from .encoder import Encoder
     from .job import Contents, Job, StoredFrame
 
 log = logging.getLogger(__name__)
@@ -61,24 +59,21 @@ class Recording(Protocol):
 
 
 class Sealer:
-    """Owns all encoding; what ``watch`` is given tells of the load of the host."""
+    """Owns the work on segments; ``watch`` tells it how busy the host is."""
 
     def __init__(
         self,
         config: TimelapseConfig,
-        cameras: Mapping[str, CameraConfig],
+        encoder: Encoder,
         disk: DiskGuard,
-        work_path: Path | None = None,
     ) -> None:
         self.config = config
         self._disk = disk
-        self._work_path = work_path
-        self._cameras = cameras
+        self._encoder = encoder
         self._motion: Motion | None = None
         self._recordings: list[Recording] = []
         self._stored = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._ffmpeg: FFmpeg | None = None
         self._state_log = StateLog(log, "Timelapse encoder")
         self._tasks = TaskOwner("sealer")
 
@@ -117,13 +112,6 @@ class Sealer:
     def frame_stored(self) -> None:
         """Look whether there is enough for a segment."""
         self._stored.set()
-
-    async def ffmpeg(self) -> FFmpeg:
-        """The program; raises RenderError when there is none."""
-        if self._ffmpeg is None:
-            program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
-            self._ffmpeg = FFmpeg(program, self._work_path)
-        return self._ffmpeg
 
     async def seal_rest(self, job: Job) -> Contents:
         """Seal all frames of a job that is over; raises RenderError.
@@ -199,19 +187,15 @@ class Sealer:
     ) -> None:
         first = contents.sealed_until + 1
         shown = self._shown(frames, first, max(until, frames[-1].number))
-        ffmpeg = await self.ffmpeg()
-        if job.record.size is None and contents.segments:
-            # A kill came between the first segment and its note.
-            track = await asyncio.to_thread(read_track, contents.segments[0].path)
-            job.record.size = track.width, track.height
         path = job.segment_path(first, max(until, frames[-1].number), len(shown))
-        segment = await seal(ffmpeg, shown, path, self.settings(job))
+        segment = await self._encoder.encode(job, contents, shown, path)
         if job.record.size is None or segment.replaced:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
             # A disk that is too full for it gets room by what follows.
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(job.save)
+        await asyncio.to_thread(job.discard_insets, frames[-1].number)
         done = [frame.path for frame in frames]
         if not self.config.save_frames:
             await asyncio.to_thread(_unlink, done)
@@ -226,31 +210,19 @@ class Sealer:
 
     def _shown(
         self, frames: Sequence[StoredFrame], first: int, last: int
-    ) -> list[Path]:
-        """The file of each frame from ``first`` to ``last``, as gaps are dealt with."""
+    ) -> list[StoredFrame]:
+        """What is seen from ``first`` to ``last``, as gaps are dealt with."""
         if self.config.gaps == "skip":
-            return [frame.path for frame in frames]
-        there = {frame.number: frame.path for frame in frames}
-        shown, before, repeats = [], frames[0].path, 0
+            return list(frames)
+        there = {frame.number: frame for frame in frames}
+        shown, before, repeats = [], frames[0], 0
         for number in range(first, last + 1):
-            path = there.get(number)
-            repeats = 0 if path else repeats + 1
-            if path or repeats <= MAX_REPEATS:
-                shown.append(path or before)
-            before = path or before
+            frame = there.get(number)
+            repeats = 0 if frame else repeats + 1
+            if frame or repeats <= MAX_REPEATS:
+                shown.append(frame or before)
+            before = frame or before
         return shown
-
-    def settings(self, job: Job) -> EncodeSettings:
-        """What all segments of ``job`` have in common."""
-        camera = self._cameras.get(job.record.camera)
-        settings = EncodeSettings(crf=self.config.crf, size=job.record.size)
-        if camera is None:
-            return settings
-        return attrs.evolve(
-            settings,
-            flip_horizontal=camera.flip_horizontal,
-            flip_vertical=camera.flip_vertical,
-        )
 
 
 def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
@@ -261,6 +233,7 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
             path.unlink(missing_ok=True)
     if contents.frames:  # a frame may have been stored and not noted
         job.note_newest(contents.frames[-1].path)
+    job.discard_insets(contents.sealed_until)
     if not keep_frames:
         _unlink(contents.covered)
 

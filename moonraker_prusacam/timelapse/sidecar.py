@@ -17,6 +17,7 @@ from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .job import Job
@@ -30,8 +31,13 @@ def sidecar_path(video: Path) -> Path:
     return video.with_name(f".{video.stem}.json")
 
 
-def write_sidecar(path: Path, job: Job, result: JoinResult) -> None:
-    """Write the sidecar of a new video to ``path``; raises OSError."""
+def write_sidecar(
+    path: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
+) -> None:
+    """Write the sidecar of a new video to ``path``; raises OSError.
+
+    ``encoding`` says how its pictures were encoded, and by which ffmpeg.
+    """
     record = job.record
     content = {
         "schema": SCHEMA,
@@ -42,7 +48,9 @@ def write_sidecar(path: Path, job: Job, result: JoinResult) -> None:
             "start": record.created,
             "end": record.last_frame,
             "outcome": record.outcome,
+            "layers": record.total_layers,
         },
+        "slicer": record.slicer,
         "track": {
             "name": record.track,
             "camera": record.camera,
@@ -61,6 +69,7 @@ def write_sidecar(path: Path, job: Job, result: JoinResult) -> None:
             "duration_s": round(result.duration_s, 3),
             "bytes": result.size_bytes,
         },
+        "encoding": dict(encoding),
         "made_by": f"moonraker-prusacam {__version__}",
     }
     write_file(path, json.dumps(content, indent=1).encode())

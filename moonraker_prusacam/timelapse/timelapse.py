@@ -13,7 +13,6 @@ is, and a signal that fits the running job never begins another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -24,17 +23,18 @@ from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
 from .disk import DiskGuard
-from .job import Job, JobState, boot_id, remove_stillborn
+from .encoder import Encoder
+from .job import Job, JobState
+from .look import Looks
 from .panel import Panel
 from .recording import Recordings
+from .recovery import load_jobs, opened
 from .renderer import Renderer
-from .sealer import Sealer, drop_leftovers
+from .sealer import Sealer
 from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
-from .video.staging import remove_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
@@ -78,14 +78,15 @@ class Timelapse:
         self.panel = Panel(config.frames_path)
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
         self._work_path = config.engine.state_path / WORK
-        self._sealer = Sealer(
-            config.timelapse, camera_configs, self._disk, self._work_path
-        )
+        self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
+        self._encoder = Encoder(config.timelapse, self._looks, self._work_path)
+        self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
         self._renderer = Renderer(
             config.timelapse,
-            camera_configs,
+            self._looks,
             config.videos_path,
             self._sealer,
+            self._encoder,
             self._rendering,
         )
         self._recordings = Recordings(
@@ -109,7 +110,7 @@ class Timelapse:
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
             self._jobs = await asyncio.to_thread(
-                _load_jobs,
+                load_jobs,
                 self._jobs_path,
                 self._work_path,
                 keep_frames=self._config.save_frames,
@@ -125,7 +126,7 @@ class Timelapse:
                 self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
         running = [job for job in recording if job.record.outcome is None]
-        newest = max(running, key=_opened, default=None)
+        newest = max(running, key=opened, default=None)
         resumed = [
             job
             for job in running
@@ -212,6 +213,8 @@ class Timelapse:
     def _apply(self, settings: Mapping[str, Any]) -> None:
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
+        self._looks.change_first(self._config)
+        self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
 
     async def save_frames(self) -> str:
@@ -417,7 +420,9 @@ class Timelapse:
 
     def _rendering(self, job: Job, status: str) -> None:
         record = job.record
-        preview = "" if record.video is None else f"{PurePath(record.video).stem}.jpg"
+        preview = ""
+        if record.video is not None and self._config.preview_image:
+            preview = f"{PurePath(record.video).stem}.jpg"
         self._notify(
             {
                 "event": "render",
@@ -474,32 +479,3 @@ def summary(job: Job) -> dict[str, Any]:
 
 def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
-
-
-def _opened(job: Job) -> tuple[bool, float]:
-    """Orders jobs by their beginnings; wall clocks are set back now and then."""
-    return job.record.boot_id == boot_id(), job.record.opened_s
-
-
-def _load_jobs(jobs_path: Path, work_path: Path, *, keep_frames: bool) -> list[Job]:
-    boot_id()  # reads a file, so not later on the event loop
-    remove_left(work_path)
-    jobs_path.mkdir(parents=True, exist_ok=True)
-    jobs = []
-    for path in sorted(jobs_path.iterdir()):
-        if not path.is_dir():
-            continue
-        try:
-            job = Job.load(path)
-        except TimelapseError as error:
-            if not remove_stillborn(path):
-                log.warning("Timelapse: left alone: %s", error)
-            continue
-        jobs.append(job)
-        with contextlib.suppress(OSError):  # a kill may have come before it
-            if _is(job, JobState.DONE):
-                job.discard_frames()
-            else:
-                drop_leftovers(job, keep_frames=keep_frames)
-                job.record.frames = job.contents().count
-    return jobs

@@ -34,13 +34,18 @@ if TYPE_CHECKING:
     from moonraker_prusacam.timelapse import Job
 
 WAIT_S = 20.0
+LOOK_S = 0.01
 
 
 class StubCamera:
-    """Gives a new picture of 64x48 for every request, or none while it is ``gone``."""
+    """Gives a new picture of 64x48 for every request, or none while it is ``gone``.
+
+    Or always ``picture``, if there is one.
+    """
 
     def __init__(self) -> None:
         self.gone = False
+        self.picture: bytes | None = None
         self.requests: list[int] = []
         self._asked = asyncio.Condition()
 
@@ -66,7 +71,9 @@ class StubCamera:
         now_ns = time.monotonic_ns()
         seq = len(self.requests)
         return Frame(
-            data=jpeg.picture(64, 48, seed=seq),
+            data=(
+                jpeg.picture(64, 48, seed=seq) if self.picture is None else self.picture
+            ),
             seq=seq,
             width=64,
             height=48,
@@ -86,6 +93,7 @@ class Printer:
         self.state = "standby"
         self.layer: int | None = None
         self.total_layers: int | None = None
+        self.file: dict[str, str | float] = {}
         self.started_ns = time.monotonic_ns()
 
     async def tell(self, kind: str, state: str | None = None, **known: Any) -> None:
@@ -101,6 +109,7 @@ class Printer:
             layer=self.layer,
             total_layers=self.total_layers,
             print_duration_s=1.0,
+            file=self.file,
         )
         known_print = None if known.get("nothing") else current
         event = PrintEvent(PrintEventKind(kind), known_print, now_ns)
@@ -122,6 +131,15 @@ class Printer:
         return await self.timelapse.take_frame(layer, time.monotonic_ns())
 
 
+async def until(condition: Any) -> None:
+    """Wait for what files tell; ``condition`` is called in a thread."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            if await asyncio.to_thread(condition):
+                return
+            await asyncio.sleep(LOOK_S)
+
+
 def frame_names(job: Job) -> list[str]:
     """The names of the frames on disk."""
     return sorted(path.name for path in job.path.glob("frame-*.jpg"))
@@ -140,6 +158,9 @@ class Host:
         self.videos_path = path / "timelapse"
         self.camera = StubCamera()
         self.path = path
+        self.inset = StubCamera()
+        self.front = CameraConfig(name="front", source="tcp://bedcam")
+        self.side = CameraConfig(name="side", source="tcp://sidecam")
         self.config = TimelapseConfig(style="plain", frame_delay_s=0)
         self.events = Events()
         self._open: list[Timelapse] = []
@@ -151,7 +172,7 @@ class Host:
         self.events = Events()
         config = Config(
             EngineConfig(data_path=self.path),
-            (CameraConfig(name="front", source="tcp://bedcam"),),
+            (self.front, self.side),
             timelapse=attrs.evolve(
                 self.config,
                 jobs_path=self.jobs_path,
@@ -160,7 +181,9 @@ class Host:
             ),
             tracks=tracks,
         )
-        timelapse = Timelapse(config, {"front": self.camera}, self.events)
+        timelapse = Timelapse(
+            config, {"front": self.camera, "side": self.inset}, self.events
+        )
         self._open.append(timelapse)
         if start:
             await timelapse.start()

@@ -42,6 +42,18 @@ PRINTING = {
 }
 
 
+METADATA: dict[str, dict[str, Any]] = {
+    "parts/benchy.gcode": {
+        "slicer": "PrusaSlicer",
+        "layer_count": 240,
+        "filament_total": 3812.5,
+        "estimated_time": float("nan"),
+        "thumbnails": [{"width": 32}],
+        "filament_type": "",
+    }
+}
+
+
 class ServerError(Exception):
     """Stands for Moonraker's."""
 
@@ -79,6 +91,9 @@ class FakeMoonraker:
     def get_directory(self, root: str) -> str:
         assert root == "gcodes"
         return "/data/gcodes"
+
+    def get_file_metadata(self, filename: str) -> dict[str, Any]:
+        return METADATA.get(filename, {})
 
     async def query_objects(self, objects: dict[str, None]) -> dict[str, Any]:
         self.queries += 1
@@ -159,6 +174,11 @@ async def test_start_when_klippy_is_ready_then_syncs_with_queried_state(
                 "total_layers": 240,
                 "message": "",
             },
+            "file": {
+                "slicer": "PrusaSlicer",
+                "layer_count": 240,
+                "filament_total": 3812.5,
+            },
         }
     ]
 
@@ -170,6 +190,7 @@ async def test_start_when_klippy_is_not_ready_then_syncs_with_null(
     job_events.start()
     await link.wait_for(1)
     assert link.sent[0]["print"] is None
+    assert link.sent[0]["file"] == {}
     assert moonraker.queries == 0
 
 

@@ -47,6 +47,24 @@ def test_event_when_complete_then_parsed() -> None:
     )
 
 
+def test_event_when_facts_of_the_file_are_odd_then_only_sound_ones_are_kept() -> None:
+    facts = {
+        "slicer": "x" * 5000,
+        "layer_count": 20,
+        "estimated_time": float("inf"),
+        "thumbnails": [],
+        "filament_total": None,
+    }
+    told = parse_print_event(event(file=facts)).print
+    assert told is not None
+    assert told.file == {"slicer": "x" * 200, "layer_count": 20}
+    odds: tuple[Any, ...] = (None, [], "text", 5, {})
+    for odd in odds:
+        told = parse_print_event(event(file=odd)).print
+        assert told is not None
+        assert told.file == {}
+
+
 @pytest.mark.parametrize("kind", PrintEventKind)
 def test_event_when_of_any_kind_then_parsed(kind: PrintEventKind) -> None:
     assert parse_print_event(event(event=str(kind), print=None)).kind is kind

@@ -24,7 +24,7 @@ from moonraker_prusacam.timelapse.panel import SPELLINGS, Panel
 from moonraker_prusacam.timelapse.retention import expired, remove_expired
 from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from tests.support import jpeg
-from tests.support.timelapse import Host, Printer, frame_names, videos
+from tests.support.timelapse import Host, Printer, frame_names, until, videos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.timelapse import Timelapse
 
-WAIT_S = 20.0
-LOOK_S = 0.01
 GIB = 1 << 30
 
 
@@ -48,14 +46,6 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     opened = Host(tmp_path)
     yield opened
     await opened.aclose()
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            if await asyncio.to_thread(condition):
-                return
-            await asyncio.sleep(LOOK_S)
 
 
 def segments(job: Job) -> list[tuple[int, int]]:

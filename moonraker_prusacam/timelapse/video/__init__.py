@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .caption import Caption
 from .ffmpeg import FFmpeg, Usage, find_ffmpeg
+from .inset import Inset
 from .join import JoinResult, Tags, Timing, join
 from .segment import FRAMES_PER_SEGMENT, EncodeSettings, Segment, hold_segment, seal
 
@@ -19,6 +20,7 @@ __all__ = [
     "Caption",
     "EncodeSettings",
     "FFmpeg",
+    "Inset",
     "JoinResult",
     "Segment",
     "Tags",

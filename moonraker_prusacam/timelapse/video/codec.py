@@ -66,3 +66,8 @@ HARDWARE = (
     ),
     Codec("h264_v4l2m2m", _by_bitrate),
 )
+
+
+def codec_named(name: str | None) -> Codec:
+    """A codec by ffmpeg's name for it; libx264 for one that is not known."""
+    return next((codec for codec in HARDWARE if codec.name == name), LIBX264)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import RenderError
 
+from .inset import TRANSPOSE
 from .picture import JPEG_INPUT, PATTERN, inspect, memory_limit
-from .segment import TRANSPOSE
 from .staging import numbered, workspace
 
 if TYPE_CHECKING:

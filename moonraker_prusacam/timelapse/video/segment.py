@@ -23,6 +23,7 @@ from moonraker_prusacam.errors import RenderError
 from .caption import FONT, can_caption, find_font, write_captions
 from .codec import LIBX264, Codec
 from .ffmpeg import Usage, file_url
+from .inset import TRANSPOSE, Inset, chain, overlay, usable
 from .mp4 import read_track
 from .picture import (
     JPEG_INPUT,
@@ -56,13 +57,9 @@ DEFAULT_CRF = 23.8
 HOLD_KEYINT = 250
 START_TIMEOUT_S = 60.0
 FRAME_TIMEOUT_S = 10.0
+INSET_SUFFIX = ".inset.jpg"
+INSET_PATTERN = f"%06d{INSET_SUFFIX}"
 KEEP_SHAPE = "force_original_aspect_ratio=decrease:force_divisible_by=2"
-TRANSPOSE = {
-    0: (),
-    90: ("transpose=clock",),
-    180: ("hflip", "vflip"),
-    270: ("transpose=cclock",),
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -71,8 +68,8 @@ class EncodeSettings:
 
     ``size`` is that of the picture before ``rotation``; None takes the first frame's,
     and the next segments have to be given ``Segment.size``. Flips come first, then
-    ``rotation`` in degrees clockwise; it is for videos with captions, which a rotation
-    by ``join`` would turn as well.
+    ``rotation`` in degrees clockwise; it is for videos with captions or an inset, which
+    a rotation by ``join`` would turn as well.
     """
 
     crf: float = DEFAULT_CRF
@@ -82,6 +79,7 @@ class EncodeSettings:
     flip_vertical: bool = False
     rotation: int = 0
     font: Path | None = None
+    inset: Inset | None = None
     codec: Codec = LIBX264
 
 
@@ -105,14 +103,15 @@ async def seal(
     settings: EncodeSettings,
     *,
     captions: Sequence[Caption] = (),
+    insets: Sequence[Path] = (),
     substitute: Path | None = None,
     held: int = 0,
 ) -> Segment:
     """Encode ``frames``, in which files may repeat, to ``segment``.
 
-    ``captions`` are none or one a frame. ``substitute`` is shown where no frame is a
-    picture. The last frame stays for ``held`` more. Raises RenderError; then there is
-    no new file.
+    ``captions`` and ``insets`` are none or one a frame. ``substitute`` is shown where
+    no frame is a picture. The last frame stays for ``held`` more. Raises RenderError;
+    then there is no new file.
     """
     if not frames or len(captions) not in (0, len(frames)):
         raise RenderError(f"{len(frames)} frames with {len(captions)} captions")
@@ -122,7 +121,9 @@ async def seal(
         if captions and await can_caption(ffmpeg, settings.font):
             sealing.captions = captions
         async with whole_file(segment) as partial:
-            await sealing.encode(partial)
+            if settings.inset is not None and insets:
+                sealing.insets = await asyncio.to_thread(usable, insets)
+            await sealing.encode_robustly(partial)
             size_bytes = (await asyncio.to_thread(partial.stat)).st_size
     except OSError as error:
         raise RenderError(f"{segment}: {error.strerror}") from error
@@ -173,6 +174,7 @@ class _Sealing:
         self._strictly = True
         self.size: Size = (0, 0)
         self.captions: Sequence[Caption] = ()
+        self.insets: Sequence[Path] = ()
         self.expected = len(frames) + held
         self.usage = Usage()
 
@@ -206,6 +208,17 @@ class _Sealing:
         if (known := self._pictures.get(path)) is not None:
             return known
         return await asyncio.to_thread(inspect, path)
+
+    async def encode_robustly(self, segment: Path) -> None:
+        """Like ``encode``; without insets where they are what fails."""
+        try:
+            await self.encode(segment)
+        except RenderError as error:
+            if not self.insets:
+                raise
+            log.warning("Timelapse: a segment without its inset: %s", error)
+            self.insets = ()
+            await self.encode(segment)
 
     async def encode(self, segment: Path) -> None:
         """Write ``segment``; whoever makes it too short is replaced."""
@@ -248,13 +261,13 @@ class _Sealing:
         """Encode; returns how many frames came out, or 0 and why."""
         shown = self._shown()
         sizes = [(await self._look_at(path)).size for path in dict.fromkeys(shown)]
-        links = numbered(shown, ".jpg")
+        links = numbered(shown, ".jpg") | numbered(self.insets, INSET_SUFFIX)
         font = await asyncio.to_thread(find_font, self._settings.font)
         if self.captions and font is not None:
             links[FONT] = font
         async with workspace(links, self._ffmpeg.scratch) as folder:
-            filters = self._filters(set(sizes))
-            filters += await asyncio.to_thread(
+            graph = await self._graph(set(sizes))
+            written = await asyncio.to_thread(
                 write_captions,
                 self.captions,
                 folder,
@@ -264,7 +277,7 @@ class _Sealing:
             )
             try:
                 completed = await self._ffmpeg.run(
-                    self._arguments(filters, segment),
+                    self._arguments(graph, written, segment),
                     timeout_s=START_TIMEOUT_S + FRAME_TIMEOUT_S * self.expected,
                     folder=folder,
                     memory_limit_bytes=memory_limit([*sizes, self.size]),
@@ -292,6 +305,19 @@ class _Sealing:
             shown.append(before)
         return shown
 
+    async def _graph(self, sizes: set[Size | None]) -> str:
+        """Filters that end in pictures as they are seen, with the inset if any."""
+        main = ",".join(self._filters(sizes))
+        inset = self._settings.inset
+        if inset is None or not self.insets:
+            return main
+        small = (await self._look_at(self.insets[0])).size or self.size
+        shown = self.size if self._settings.rotation % 180 == 0 else self.size[::-1]
+        return (
+            f"[0:v:0]{main}[main];[1:v:0]{chain(inset, small, shown)}[inset];"
+            f"[main][inset]{overlay(inset, shown)}"
+        )
+
     def _filters(self, sizes: set[Size | None]) -> list[str]:
         settings = self._settings
         width, height = self.size
@@ -314,19 +340,25 @@ class _Sealing:
         filters += TRANSPOSE[settings.rotation]
         return filters
 
-    def _arguments(self, filters: list[str], segment: Path) -> list[str]:
+    def _arguments(self, graph: str, written: list[str], segment: Path) -> list[str]:
         settings = self._settings
         codec = settings.codec
+        filters = [graph, *written]
         if self._held:
-            filters = [*filters, f"tpad=stop={self._held}:stop_mode=clone"]
+            filters.append(f"tpad=stop={self._held}:stop_mode=clone")
+        rate = ("-framerate", str(SEGMENT_FPS), "-start_number", "0")
+        inset: tuple[str, ...] = ()
+        chain_option = ("-filter_threads", "1", "-vf")
+        if self.insets:
+            inset = (*JPEG_INPUT, *rate, "-i", INSET_PATTERN)
+            chain_option = ("-filter_complex_threads", "1", "-filter_complex")
         keyint = HOLD_KEYINT if self._held else settings.keyint
         pixels_per_s = self.size[0] * self.size[1] * SEGMENT_FPS
         return [
-            *(*codec.before, "-filter_threads", "1"),
+            *codec.before,
             *(STRICT if self._strictly else ()),
-            *(*JPEG_INPUT, "-framerate", str(SEGMENT_FPS)),
-            *("-start_number", "0", "-i", PATTERN, "-map", "0:v:0", "-an"),
-            *("-vf", ",".join([*filters, *codec.filters])),
+            *(*JPEG_INPUT, *rate, "-i", PATTERN, *inset),
+            *(*chain_option, ",".join([*filters, *codec.filters]), "-an"),
             *("-fps_mode", "passthrough", "-c:v", codec.name, "-threads", "1"),
             *codec.options(settings.crf, keyint, pixels_per_s),
             *("-video_track_timescale", str(TIMESCALE)),
