@@ -118,7 +118,8 @@ class TimelapseConfig(TrackConfig):
     enabled: bool = option(boolean, "Record every print", default=True)
     gaps: str = option(
         choice("repeat", "skip"),
-        "What stands for a frame that the camera did not give: the one before, or none",
+        "What stands for a frame that the camera did not give: the one before, "
+        "else the one after; or none",
         default="repeat",
     )
     fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)

@@ -11,6 +11,7 @@ come from other programs and are names in that folder, nothing else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import logging
 import math
@@ -186,6 +187,18 @@ def remove_video(video: Video) -> None:
     for path in companions(video.path):
         path.unlink(missing_ok=True)
     sync_directory(video.path.parent)
+
+
+def remove_orphans(folder: Path) -> None:
+    """Remove sidecars of ours without a video: a kill came between the two.
+
+    To be called while nothing renders, which puts the sidecar there first.
+    """
+    with contextlib.suppress(OSError):
+        for sidecar in folder.glob(".*.json"):
+            video = sidecar.with_name(f"{sidecar.stem.removeprefix('.')}{SUFFIX}")
+            if not video.exists() and read_sidecar(video):
+                sidecar.unlink(missing_ok=True)
 
 
 def companions(path: Path) -> tuple[Path, ...]:

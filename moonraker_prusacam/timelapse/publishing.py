@@ -12,18 +12,24 @@ from typing import TYPE_CHECKING
 
 from moonraker_prusacam.durable import sync_directory, sync_file
 
+from .job import require_room
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def publish(source: Path, target: Path) -> None:
-    """Move ``source``, which is durable, to ``target``; raises OSError."""
+    """Move ``source``, which is durable, to ``target``.
+
+    Raises OSError, and TimelapseError where a copy would take the last room.
+    """
     try:
         source.rename(target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         # Another file system: the copy is hidden until it is whole.
+        require_room(target.parent, source.stat().st_size)
         hidden = target.with_name(f".{target.name}.part")
         try:
             shutil.copyfile(source, hidden)

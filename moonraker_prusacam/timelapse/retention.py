@@ -108,7 +108,8 @@ class Retention:
         self._tasks = TaskOwner("retention")
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look, and at once: a kill may have come before the last look."""
+        self._due.set()
         self._tasks.start("looks", self._run())
 
     async def aclose(self) -> None:

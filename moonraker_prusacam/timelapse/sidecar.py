@@ -41,9 +41,9 @@ def sidecar_path(video: Path) -> Path:
 
 
 def write_sidecar(
-    video: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
+    path: Path, video: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
 ) -> None:
-    """Write the sidecar of a new video; raises OSError.
+    """Write the sidecar of a new ``video`` to ``path``; raises OSError.
 
     ``encoding`` says how its pictures were encoded, and by which ffmpeg.
     """
@@ -85,7 +85,7 @@ def write_sidecar(
         )
         before = read_sidecar(video.with_name(remake.video))
         content |= {name: before[name] for name in kept if name in before}
-    save_sidecar(video, content)
+    write_file(path, json.dumps(content, indent=1).encode())
 
 
 def described(result: JoinResult, held: int) -> dict[str, Any]:

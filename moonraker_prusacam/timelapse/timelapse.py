@@ -25,13 +25,13 @@ from .archived import open_job
 from .disk import DiskGuard
 from .encoder import Encoder
 from .job import Job, JobState
-from .library import Library
+from .library import Library, remove_orphans
 from .look import Looks
 from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
+from .recovery import load_jobs, opened
 from .renderer import Renderer
-from .restart import load_jobs
 from .retention import Retention
 from .retiming import Retimer
 from .sealer import Sealer
@@ -58,6 +58,7 @@ KEPT_JOBS = 50
 # A picture of 1080p.
 ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
+WORK = "work"
 
 
 class Timelapse:
@@ -78,6 +79,7 @@ class Timelapse:
         self._notify = notify
         self._recording: Recording | None = None
         self._opened_ns = 0  # the moment of the signal that opened the job
+        self._seen: PrintState | None = None  # the print that is recorded, lately
         self._options: StartOptions | None = None
         self._jobs: list[Job] = []
         # The running print is not recorded (any more), because someone said so.
@@ -88,8 +90,9 @@ class Timelapse:
         self.library = Library(config.videos_path)
         self.retention = Retention(self.library, config.timelapse, WallClock())
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
+        self._work_path = config.engine.state_path / WORK
         self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
-        self._encoder = Encoder(config.timelapse, self._looks)
+        self._encoder = Encoder(config.timelapse, self._looks, self._work_path)
         self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
         self._retimer = Retimer(
             self.library, self._encoder, config.timelapse, config.jobs_path
@@ -123,11 +126,15 @@ class Timelapse:
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
             self._jobs = await asyncio.to_thread(
-                load_jobs, self._jobs_path, keep_frames=self._config.save_frames
+                load_jobs,
+                self._jobs_path,
+                self._work_path,
+                keep_frames=self._config.save_frames,
             )
         except OSError as error:
             place = error.filename or self._jobs_path
             raise TimelapseError(f"{place}: {error.strerror}") from error
+        await asyncio.to_thread(remove_orphans, self.videos_path)
         self._sealer.start()
         self._renderer.start()
         self.retention.start()
@@ -136,15 +143,17 @@ class Timelapse:
             if _is(job, JobState.RENDERING):
                 self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
-        newest = recording[-1].record.print_id if recording else None
+        running = [job for job in recording if job.record.outcome is None]
+        newest = max(running, key=opened, default=None)
         resumed = [
             job
-            for job in recording
-            if job.record.print_id == newest and self._recordings.can_resume(job)
+            for job in running
+            if newest and job.record.print_id == newest.record.print_id
+            if self._recordings.can_resume(job)
         ]
         for job in recording:
             if job not in resumed:
-                await self._close_job(job, "interrupted")
+                await self._close_job(job, job.record.outcome or "interrupted")
         if resumed:
             self._recording = await self._recordings.resume(resumed)
 
@@ -189,6 +198,7 @@ class Timelapse:
             elif (outcome := outcome_of(event)) is not None:
                 await self._print_over(outcome, event)
             if self._recording and state and state.is_active:
+                self._seen = state
                 self._recording.print_changed(state, event.monotonic_ns)
 
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
@@ -260,7 +270,7 @@ class Timelapse:
             if identity is None and self._recording is not None:
                 job = self._recording.jobs[0]
                 self._is_ignored = True
-                self._end("complete", must_render=True)
+                await self._end("complete", must_render=True)
                 return job
             if identity is not None:
                 job = find_waiting(self._jobs, identity)
@@ -339,9 +349,20 @@ class Timelapse:
         if not self._is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._opened_ns <= over_ns:
-            self._end(outcome)
+            await self._end(outcome if self._is_over else self._unseen_end)
         if self._options and self._options.asked_ns > over_ns:
             await self._begin(self._options)
+
+    @property
+    def _unseen_end(self) -> str:
+        """How a print ended of whose end nobody told, before the next one began.
+
+        Klipper's state comes every 250 ms. What was in its last layer is complete.
+        """
+        seen = self._seen
+        if seen is None or seen.layer is None or seen.total_layers is None:
+            return "interrupted"
+        return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"
 
     async def _ensure_job(self, event: PrintEvent, state: PrintState) -> None:
         self._is_over = False
@@ -349,7 +370,7 @@ class Timelapse:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         if self._recording and not fits(self._recording.jobs[0], state, started_s):
-            self._end("interrupted")
+            await self._end(self._unseen_end)
         if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
@@ -396,13 +417,16 @@ class Timelapse:
             self._is_ignored = True
             return
         self._jobs += self._recording.jobs
-        self._opened_ns = monotonic_ns
+        self._opened_ns, self._seen = monotonic_ns, None
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
 
-    def _end(self, outcome: str, *, must_render: bool = False) -> None:
+    async def _end(self, outcome: str, *, must_render: bool = False) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
+            for job in recording.jobs:
+                job.record.outcome = outcome
+                await self._save(job)  # a kill must not make another end of it
             # Frames that are still due must not keep the next print waiting.
             self._tasks.start("finish", self._finish(recording, outcome, must_render))
 

@@ -339,7 +339,9 @@ async def test_render_when_the_video_is_there_then_another_with_the_same_picture
     timelapse = await host.boot(hold_s=hold)
     printer = Printer(timelapse)
     await printer.begin()
-    await printer.print_layers(1, 30)
+    for layer in range(1, 30 + 1):
+        await printer.print_layers(layer, layer)
+        await host.frames(layer)
     await printer.tell("complete", "complete")
     first = await host.rendered()
     # As after an evening: another engine, another rate chosen in a panel.

@@ -120,7 +120,7 @@ async def join(
         ticks = max(1, round(timescale / timing.rate(max(1, frames - held))))
         fps = Fraction(timescale, ticks)
         async with (
-            workspace(numbered(segments, ".mp4")) as folder,
+            workspace(numbered(segments, ".mp4"), ffmpeg.scratch) as folder,
             whole_file(video) as partial,
         ):
             await asyncio.to_thread(_write_list, tracks, folder / LIST)

@@ -1,8 +1,8 @@
-# What an earlier run of the engine left.
+# What an earlier run left.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes up the job directories that are there, and tidies them up."""
+"""Reads the job directories that are there, and clears away what a kill left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from moonraker_prusacam.errors import TimelapseError
 from .job import Job, JobState, remove_stillborn
 from .retiming import WORK_PREFIX
 from .sealer import drop_leftovers
+from .video.staging import remove_left
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
-    """All jobs, the oldest first; raises OSError."""
+def load_jobs(jobs_path: Path, work_path: Path, *, keep_frames: bool) -> list[Job]:
+    """All jobs, each with what is on disk and no more; raises OSError."""
     boot_id()  # reads a file, so not later on the event loop
+    remove_left(work_path)
     jobs_path.mkdir(parents=True, exist_ok=True)
     jobs = []
     for path in sorted(jobs_path.iterdir()):
@@ -47,4 +49,10 @@ def load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
                 job.discard_frames()
             else:
                 drop_leftovers(job, keep_frames=keep_frames)
+                job.record.frames = job.contents().count
     return jobs
+
+
+def opened(job: Job) -> tuple[bool, float]:
+    """Orders jobs by their beginnings; wall clocks are set back now and then."""
+    return job.record.boot_id == boot_id(), job.record.opened_s
