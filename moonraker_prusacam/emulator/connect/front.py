@@ -59,6 +59,11 @@ class Front:
         self._transports: set[asyncio.Transport] = set()
         self._tasks = TaskOwner("connect-front")
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether new connections are accepted."""
+        return self._listener is not None
+
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port. OSError if it is taken."""
         self._address = (host, self._open(host, port))
@@ -108,6 +113,7 @@ class Front:
     async def _accept_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self.accept()
+        self._changed()
 
     async def _run(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .behaviour import Behaviour
     from .camera import LocalCamera, LocalPrinter
+    from .exchange import Judge
 
 CLOSE_TIMEOUT_S = 2.0
 
@@ -85,6 +86,11 @@ class LocalConnect:
         return self._exchanges.max_in_flight
 
     @property
+    def is_listening(self) -> bool:
+        """Whether new connections are accepted."""
+        return self._front is not None and self._front.is_listening
+
+    @property
     def connections(self) -> int:
         """How many connections were accepted, spoilt ones included."""
         return self._front.connections if self._front else 0
@@ -125,7 +131,7 @@ class LocalConnect:
         return self.account.confirm(code)
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until ``condition`` holds, asked after each request, or TimeoutError."""
+        """Wait until ``condition`` holds, asked after each change, or TimeoutError."""
         changed = self._exchanges.done
         async with asyncio.timeout(timeout_s), changed:
             await changed.wait_for(condition)
@@ -219,7 +225,6 @@ class LocalConnect:
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        handler = self._exchanges.handler
         camera, printer = CameraApi(self.account), PrinterApi(self.account)
         page = WebApi(self.account)
         images = "/app/cameras/{id}/snapshots/last"
@@ -227,16 +232,26 @@ class LocalConnect:
         app.add_routes(ControlApi(self).routes())
         app.add_routes(
             [
-                web.put("/c/snapshot", handler(camera.put_snapshot)),
-                web.put("/c/info", handler(camera.put_info)),
-                web.post("/p/register", handler(printer.register, ("body",))),
-                web.get("/p/register", handler(printer.registered)),
-                web.post("/p/camera", handler(printer.add_camera, ("body",))),
-                web.post("/app/printers/{uuid}/camera", handler(page.add_camera)),
-                web.get(images, handler(page.last_snapshot)),
-                web.post(triggers, handler(page.trigger, ("path",))),
-                web.get("/environment.js", handler(page.environment)),
-                web.route("*", "/{path:.*}", handler(lambda *_: ENDPOINT_UNKNOWN)),
+                self._route("PUT", "/c/snapshot", camera.put_snapshot),
+                self._route("PUT", "/c/info", camera.put_info),
+                self._route("POST", "/p/register", printer.register, "body"),
+                self._route("GET", "/p/register", printer.registered),
+                self._route("POST", "/p/camera", printer.add_camera, "body"),
+                self._route("POST", "/app/printers/{uuid}/camera", page.add_camera),
+                self._route("GET", images, page.last_snapshot),
+                self._route("POST", triggers, page.trigger, "path"),
+                self._route("GET", "/environment.js", page.environment),
+                self._route("*", "/{path:.*}", lambda *_: ENDPOINT_UNKNOWN),
             ]
         )
         return app
+
+    def _route(
+        self, method: str, path: str, judge: Judge, *meant_for: str
+    ) -> web.RouteDef:
+        handler = self._exchanges.handler(judge, meant_for)
+        return web.route(method, path, handler, expect_handler=_leave_to_exchange)
+
+
+async def _leave_to_exchange(_request: web.Request) -> None:
+    """``Expect: 100-continue`` may meet a fault as well."""

@@ -38,8 +38,7 @@ class Sent(web.Response):
 
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()
-        if not keep_alive:
-            self.force_close()
+        self._keep_alive = keep_alive
 
     async def prepare(self, _: web.BaseRequest) -> AbstractStreamWriter | None:
         """Write nothing."""
@@ -109,14 +108,14 @@ class Wire:
                 return Sent(keep_alive=False)
             case FaultKind.SLOW_RESPONSE:
                 await self._write_slowly(wire_bytes(answer), fault.bytes_per_s)
-                return Sent(keep_alive=True)
+                return Sent(keep_alive=self._request.keep_alive)
             case _:
                 data = wire_bytes(answer)
         self._write(data)
         # What was promised and never comes shows only when the connection ends.
         broken = fault.kind is FaultKind.WRONG_LENGTH and fault.extra_bytes > 0
         closed = broken or fault.kind is FaultKind.CLOSE_IDLE
-        return Sent(keep_alive=not closed)
+        return Sent(keep_alive=self._request.keep_alive and not closed)
 
     async def pause(self, seconds: float | None) -> bool:
         """Wait; False when the emulator closes meanwhile."""
