@@ -135,6 +135,7 @@ class Account:
         for camera in self.cameras.values():
             yield camera.token
             yield camera.fingerprint or ""
-        for printer in self.printers.values():
+        asked = (asked.printer for asked in self.registrations.values())
+        for printer in {*self.printers.values(), *asked}:
             yield printer.token or ""
             yield printer.fingerprint or ""

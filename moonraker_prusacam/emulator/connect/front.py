@@ -78,6 +78,7 @@ class Front:
         for transport in self._transports:
             transport.abort()
         self._transports.clear()
+        self._changed()
         if seconds is not None:
             self._tasks.start("reopen", self._accept_after(seconds))
 
