@@ -25,6 +25,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import config as configuration
+from .cli_emulator import emulator
 from .control import connect
 from .errors import (
     ConfigErrors,
@@ -84,6 +85,9 @@ def main() -> None:
     One engine owns each camera and shares every frame: snapshots and streams for
     Mainsail, Fluidd and Mobileraker, snapshots for Prusa Connect, timelapses.
     """
+
+
+main.add_command(emulator)
 
 
 @main.command()

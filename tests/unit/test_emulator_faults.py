@@ -257,7 +257,7 @@ async def test_reset_response_then_it_was_taken_and_the_client_does_not_know(
         one.send()
         with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
             await one.head()
-    assert connect.requests[0].verdict == "accepted"
+    assert (connect.requests[0].status, connect.requests[0].verdict) == (0, "accepted")
     assert connect.accepted(TOKEN) == 1
 
 
@@ -279,7 +279,8 @@ async def test_lost_answer_then_the_frame_counts_and_its_repetition_too(
     assert [await status(connect), await status(connect)] == [502, 204]
     assert connect.accepted(TOKEN) == 2
     assert [r.verdict for r in connect.requests] == ["accepted", "accepted"]
-    assert [r.status for r in connect.requests] == [204, 204]
+    assert [r.status for r in connect.requests] == [502, 204]
+    assert len(connect.audit(TOKEN).backoff_s) == 1
 
 
 async def test_close_idle_then_the_connection_ends_though_it_was_kept(
@@ -322,6 +323,20 @@ async def test_gzip_then_the_body_is_packed(connect: LocalConnect) -> None:
         assert b" 400 " in head
         assert b"Content-Encoding: gzip" in head
         assert b"400 Bad Request" in gzip.decompress(await one.rest())
+
+
+@pytest.mark.parametrize("kind", [FaultKind.GZIP, FaultKind.WRONG_LENGTH])
+async def test_wrong_body_when_there_would_be_none_then_200_with_one(
+    connect: LocalConnect, kind: FaultKind
+) -> None:
+    await connect.inject(Fault(kind))
+    async with client(connect) as one:
+        one.send(JPEG, "Connection: close")
+        assert b" 200 OK\r\n" in await one.head()
+        body = await one.rest()
+    assert (gzip.decompress(body) if kind is FaultKind.GZIP else body) == b"{}"
+    assert connect.requests[0].status == 200
+    assert connect.accepted(TOKEN) == 1
 
 
 async def test_body_with_204_then_bytes_follow_that_nobody_reads(

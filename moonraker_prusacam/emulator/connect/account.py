@@ -96,7 +96,7 @@ class Account:
     def printer_of(self, token: str) -> LocalPrinter | None:
         """The printer with that token."""
         for printer in self.printers.values():
-            if printer.token == token:
+            if token and printer.token == token:
                 return printer
         return None
 

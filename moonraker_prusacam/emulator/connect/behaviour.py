@@ -37,6 +37,10 @@ class Behaviour:
     too_fast_status: int | None = attrs.field(
         default=None, validator=validators.in_((None, 429))
     )
+    # None: a picture is taken and thrown away while the printer is offline.
+    offline_status: int | None = attrs.field(
+        default=None, validator=validators.in_((None, *range(400, 600)))
+    )
     strict_media_type: bool = attrs.field(
         default=True, validator=validators.instance_of(bool)
     )

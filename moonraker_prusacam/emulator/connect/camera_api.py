@@ -123,6 +123,13 @@ class CameraApi:
                 "Too many requests",
                 headers={"Retry-After": str(wait_s)},
             )
+        if not camera.printer_online and behaviour.offline_status is not None:
+            return Answer.error(
+                rules.OFFLINE_REFUSED,
+                behaviour.offline_status,
+                "PRINTER_OFFLINE",
+                "Printer is offline",
+            )
         camera.accept(body, now_s)
         rule = rules.ACCEPTED if camera.printer_online else rules.HIDDEN
         return Answer.by(rule, behaviour.accepted_status, too_soon=too_soon)

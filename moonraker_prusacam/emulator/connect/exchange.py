@@ -51,6 +51,7 @@ class _Exchange:
     started_s: float = attrs.field(factory=time.monotonic)
     body: bytes = b""
     answer: Answer = ABORTED
+    status: int = 0
 
 
 class Exchanges:
@@ -76,7 +77,9 @@ class Exchanges:
             exchange = _Exchange(request, camera, fault)
             self._enter(camera)
             try:
-                return await self._treat(exchange, judge)
+                response = await self._treat(exchange, judge)
+                exchange.status = response.status
+                return response
             finally:
                 if camera is not None:
                     camera.in_flight -= 1
@@ -100,13 +103,13 @@ class Exchanges:
             wire.greet(on_expect)
         body = await self._receive(wire, exchange)
         if body is None:
-            return Sent(keep_alive=False)
+            return Sent()
         exchange.body = body
         if fault is None:
             exchange.answer = judge(request, body)
             return exchange.answer.response()
         if fault.kind is FaultKind.SILENCE and not await wire.pause(fault.seconds):
-            return Sent(keep_alive=False)
+            return Sent()
         exchange.answer = _scripted(request, fault) or judge(request, body)
         if fault.kind in WIRE_KINDS:
             return await wire.send(exchange.answer, fault)
@@ -141,7 +144,7 @@ class Exchanges:
                 headers=redaction.headers(request.headers),
                 camera=mask(secrets[0]) if secrets[0] else None,
                 camera_id=camera.id if camera is not None else None,
-                status=answer.status,
+                status=exchange.status,
                 verdict=answer.verdict,
                 evidence=answer.evidence,
                 fault=exchange.fault.kind.value if exchange.fault else None,

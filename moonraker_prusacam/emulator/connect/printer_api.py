@@ -10,13 +10,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from . import rules
-from .answers import (
-    TOKEN_MISSING,
-    Answer,
-    invalid_body,
-    invalid_fingerprint,
-    parse_object,
-)
+from .answers import Answer, invalid_body, invalid_fingerprint, parse_object
 from .camera import LocalPrinter, Origin
 
 if TYPE_CHECKING:
@@ -56,10 +50,7 @@ class PrinterApi:
 
     def add_camera(self, request: web.Request, body: bytes) -> Answer:
         """``POST /p/camera``: a camera that the printer vouches for."""
-        token = request.headers.get("Token")
-        if not token:
-            return TOKEN_MISSING
-        printer = self._account.printer_of(token)
+        printer = self._account.printer_of(request.headers.get("Token", ""))
         if printer is None:
             return Answer.error(
                 rules.PRINTER_TOKEN, 401, "UNAUTHORIZED", "Token is not valid"

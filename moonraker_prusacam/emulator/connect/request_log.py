@@ -43,9 +43,9 @@ class RequestRecord:
     """One request and what became of it; times are CLOCK_MONOTONIC in seconds.
 
     ``started_s``: its head was there. ``ended_s``: the answer was decided on, or the
-    fault was over. ``content`` is JSON that was sent. ``status`` is 0 when nothing was
-    answered. ``verdict`` names a rule, ``evidence`` how well that is known; ``fault``
-    is the kind that the request met.
+    fault was over. ``content`` is JSON that was sent. ``status`` is what the client was
+    told, 0 when nothing. ``verdict`` names the rule that decided what became of the
+    request, ``evidence`` how well that is known; ``fault`` is the kind that it met.
     """
 
     started_s: float

@@ -54,9 +54,7 @@ _INFO = "`PUT /c/info`"
 _WEB = "`/app/*`"
 
 # In the order in which they are asked.
-TOKEN_MISSING = _confirmed(
-    "token missing", f"{_CAMERA}, `/p/*`", "401 UNAUTHORIZED", "OpenAPI"
-)
+TOKEN_MISSING = _confirmed("token missing", _CAMERA, "401 UNAUTHORIZED", "OpenAPI")
 TOKEN_UNKNOWN = _assumed(
     "token unknown",
     _CAMERA,
@@ -108,13 +106,19 @@ TOO_FAST = _assumed(
     "too fast",
     f"{_SNAPSHOT}, 10 s not over",
     "taken and marked, or 429",
-    "official scripts forbid it; the real answer is unknown",
+    "Prusa's camera firmware keeps to 10 s; the real answer is unknown",
 )
 HIDDEN = _confirmed(
     "hidden",
     f"{_SNAPSHOT}, printer offline",
     "as accepted, the picture is thrown away",
-    "users' reports; another report says that it is refused",
+    "users' reports",
+)
+OFFLINE_REFUSED = _assumed(
+    "printer offline",
+    f"{_SNAPSHOT}, printer offline",
+    "refused, if so switched",
+    "one report says so, without the answer",
 )
 ACCEPTED = _confirmed(
     "accepted",
@@ -138,16 +142,16 @@ INFO_SCHEME = _assumed(
     "info scheme",
     f"{_INFO}, a scheme was chosen in the web page",
     "200, the record holds the chosen one",
-    "an official client follows it; which one wins is open",
+    "a client that works follows it; which one wins is open",
 )
 REGISTER_BODY = _confirmed(
     "register body",
     "`POST /p/register` without sn, fingerprint or printer_type",
     "400 BAD_REQUEST",
-    "official printer SDK",
+    "printer SDK",
 )
 REGISTER = _confirmed(
-    "register", "`POST /p/register`", "200, header Code", "official printer SDK"
+    "register", "`POST /p/register`", "200, header Code", "printer SDK"
 )
 CODE_UNKNOWN = _assumed(
     "code unknown",
@@ -161,20 +165,23 @@ CODE_WAITS = _confirmed(
 REGISTERED = _confirmed(
     "registered", "`GET /p/register` after it", "200, header Token", "printer SDK"
 )
-PRINTER_TOKEN = _confirmed(
-    "printer token unknown", "`/p/camera`", "401 UNAUTHORIZED", "printer SDK"
+PRINTER_TOKEN = _assumed(
+    "printer token unknown",
+    "`POST /p/camera`, no token or not a printer's",
+    "401 UNAUTHORIZED",
+    "printer SDK reads 401 and 403 alike",
 )
-PRINTER_FINGERPRINT = _confirmed(
+PRINTER_FINGERPRINT = _assumed(
     "printer fingerprint differs",
-    "`/p/camera`",
+    "`POST /p/camera`",
     "403 FORBIDDEN_INVALID_FINGERPRINT",
-    "printer SDK: meaning; the body is a guess",
+    "as of `/c/*`",
 )
 CAMERA_BODY = _assumed(
     "camera body",
     "`POST /p/camera` without config.name or fingerprint",
     "400, Request body validation error",
-    "a guess, as of /c/info",
+    "a guess, as of `/c/info`",
 )
 CAMERA_MADE = _confirmed(
     "camera made", "`POST /p/camera`", "200, header Token", "printer SDK"

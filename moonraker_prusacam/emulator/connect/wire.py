@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 STEPS_PER_S = 20.0  # a slow transfer moves this often at most
 RESET_LINGER = struct.pack("ii", 1, 0)
+BODY_KINDS = (FaultKind.GZIP, FaultKind.WRONG_LENGTH)
 BODY_204 = b"a body that RFC 9110 forbids"
 
 
 class Sent(web.Response):
-    """Stands for an answer that was written already, or never will be."""
+    """Stands for an answer that was written already; with status 0, for none."""
 
-    def __init__(self, *, keep_alive: bool) -> None:
-        super().__init__()
+    def __init__(self, status: int = 0, *, keep_alive: bool = False) -> None:
+        super().__init__(status=status)
         self._keep_alive = keep_alive
 
     async def prepare(self, _: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -92,30 +93,35 @@ class Wire:
 
     async def send(self, answer: Answer, fault: Fault) -> web.StreamResponse:
         """Write an answer as ``fault`` says, and what stands for it."""
+        status, body = answer.status, answer.body
+        if status == 204 and fault.kind in BODY_KINDS:
+            # After a 204 no client looks at a body; there has to be one to be wrong.
+            status, body = 200, b"{}"
         match fault.kind:
             case FaultKind.GZIP:
-                body = gzip.compress(answer.body or b"{}")
                 headers = {"Content-Encoding": "gzip"}
-                data = wire_bytes(answer, body=body, headers=headers)
+                body = gzip.compress(body)
+                data = wire_bytes(answer, status=status, body=body, headers=headers)
             case FaultKind.WRONG_LENGTH:
-                length = max(0, len(answer.body) + fault.extra_bytes)
-                data = wire_bytes(answer, length=length)
+                length = max(0, len(body) + fault.extra_bytes)
+                data = wire_bytes(answer, status=status, body=body, length=length)
             case FaultKind.BODY_WITH_204:
-                data = wire_bytes(answer, status=204, body=BODY_204)
+                status = 204
+                data = wire_bytes(answer, status=status, body=BODY_204)
             case FaultKind.RESET_RESPONSE:
                 self._write(wire_bytes(answer)[: fault.after_bytes])
                 self.reset()
-                return Sent(keep_alive=False)
+                return Sent()
             case FaultKind.SLOW_RESPONSE:
                 await self._write_slowly(wire_bytes(answer), fault.bytes_per_s)
-                return Sent(keep_alive=self._request.keep_alive)
+                return Sent(status, keep_alive=self._request.keep_alive)
             case _:
                 data = wire_bytes(answer)
         self._write(data)
         # What was promised and never comes shows only when the connection ends.
         broken = fault.kind is FaultKind.WRONG_LENGTH and fault.extra_bytes > 0
         closed = broken or fault.kind is FaultKind.CLOSE_IDLE
-        return Sent(keep_alive=self._request.keep_alive and not closed)
+        return Sent(status, keep_alive=self._request.keep_alive and not closed)
 
     async def pause(self, seconds: float | None) -> bool:
         """Wait; False when the emulator closes meanwhile."""
