@@ -29,6 +29,7 @@ from .camera.sources import open_source
 from .config import NGINX_PATHS
 from .connect.api import ConnectApi
 from .connect.identity import load_or_create_fingerprint
+from .connect.info import describer
 from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
@@ -118,7 +119,7 @@ class Engine:
         for connect in self.config.connect:
             uploader = await self._open_uploader(connect)
             own(uploader.aclose)
-            uploader.start()
+            await uploader.start()
             self.uploaders.append(uploader)
         own(self.control.stop)
         await self.control.start()
@@ -220,17 +221,14 @@ class Engine:
         )
         api = ConnectApi(config.server, config.secret, fingerprint)
         self._stack.push_async_callback(api.aclose)
-        info = {
-            "name": config.camera,
-            "driver": "moonraker-prusacam",
-            "firmware": __version__,
-        }
+        camera = self.cameras[config.camera]
         return SnapshotUploader(
             config,
-            self.cameras[config.camera],
+            camera,
             api,
-            info,
+            describer(config, camera.config),
             self._notifier("connect.event"),
+            folder / f"{config.camera}.state.json",
         )
 
     def _camera_changed(self, camera: Camera) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 
 import click
 
-EXIT_FAILED = 1
+from .cli_call import fail, perform
 
 
 @click.group()
@@ -35,12 +34,9 @@ def connect(host: str, port: int) -> None:
     It has one camera, and shows its token. docs/emulator.md tells what it can do.
     """
     try:
-        asyncio.run(_run_connect(host, port))
+        perform(_run_connect(host, port))
     except OSError as error:
-        click.echo(f"prusacam: {host} port {port}: {error.strerror}", err=True)
-        sys.exit(EXIT_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        fail(f"{host} port {port}: {error.strerror}")
 
 
 async def _run_connect(host: str, port: int) -> None:

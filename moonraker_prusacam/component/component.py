@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .announcements import Announcements
 from .endpoints import Endpoints
 from .jobs import JobEvents
 from .link import EngineLink
@@ -57,6 +58,7 @@ class PrusacamComponent:
         self._remote.register()
         self._jobs = JobEvents(self._server, self._link)
         self._webcams = Webcams(self._server, self._link)
+        self._announcements = Announcements(self._server)
         self._connected = False
         for notification in NOTIFICATIONS.values():
             self._server.register_notification(f"prusacam:{notification}")
@@ -83,6 +85,7 @@ class PrusacamComponent:
         """Release the socket and end the background work. Idempotent."""
         self._jobs.stop()
         self._webcams.stop()
+        self._announcements.close()
         await self._link.aclose()
 
     def link_up(self, identity: EngineIdentity) -> None:
@@ -131,6 +134,8 @@ class PrusacamComponent:
         self._server.send_event(f"prusacam:{notification}", params)
         if method == "camera.event" and params.get("event") == "list_changed":
             self._webcams.refresh()
+        elif method == "connect.event":
+            self._announcements.connect_event(params)
         elif method == "timelapse.event" and self._facade is not None:
             self._facade.engine_event(params)
 

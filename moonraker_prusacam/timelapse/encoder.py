@@ -20,6 +20,7 @@ from moonraker_prusacam.errors import RenderError
 
 from .look import Look, captions
 from .preview import pictures_of
+from .remake import configured
 from .video import EncodeSettings, FFmpeg, find_ffmpeg, hold_segment, seal
 from .video.codec import LIBX264, codec_named
 from .video.hardware import choose_codec
@@ -65,7 +66,7 @@ class Encoder:
         """What all segments of ``job`` have in common."""
         look = job.record.look or Look()
         return EncodeSettings(
-            crf=self.config.crf,
+            crf=configured(self.config, job.record).crf,
             size=job.record.size,
             flip_horizontal=look.flip_horizontal,
             flip_vertical=look.flip_vertical,
@@ -167,7 +168,7 @@ class Encoder:
         """Encode the segments that are there with libx264."""
         ffmpeg = await self.ffmpeg()
         # What the look asks for is in their pictures.
-        settings = EncodeSettings(crf=self.config.crf)
+        settings = EncodeSettings(crf=self.settings(job).crf)
         for segment in contents.segments:
             async with workspace({}) as folder:
                 pictures = await pictures_of(ffmpeg, segment, folder)

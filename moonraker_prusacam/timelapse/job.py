@@ -14,25 +14,27 @@ which makes the folder the truth about what was recorded; ``job.json`` holds the
 from __future__ import annotations
 
 import enum
-import functools
 import json
 import re
 import shutil
 import time
 import uuid
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import cattrs
 
+from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
 
 from .look import Look  # noqa: TC001 - cattrs resolves it
+from .remake import Remake  # noqa: TC001 - cattrs resolves it
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moonraker_prusacam.print_job import PrintState
 
 SCHEMA = 1
@@ -43,7 +45,6 @@ FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
 INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
 MIN_FREE_BYTES = 256 << 20
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class JobState(enum.StrEnum):
@@ -87,6 +88,7 @@ class JobRecord:
     video_bytes: int | None = None
     finished: float | None = None
     error: str | None = None
+    remake: Remake | None = None
 
 
 @attrs.frozen
@@ -302,12 +304,3 @@ def remove_stillborn(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-@functools.cache
-def boot_id() -> str:
-    """Changes with every boot; monotonic times of two boots do not compare."""
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

@@ -12,7 +12,6 @@ see the whole file or none.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import shutil
 import tempfile
@@ -22,16 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from moonraker_prusacam.durable import sync_directory, sync_file
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
+from .archived import unpack
 from .job import JobState
 from .look import Look
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
-from .retention import remove_expired
+from .publishing import publish
+from .remake import ENDING, configured
 from .sidecar import write_sidecar
 from .video import Tags, Timing, join
 from .video.archive import write_archive
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import TimelapseConfig
 
     from .encoder import Encoder
-    from .job import Contents, Job
+    from .job import Contents, Job, JobRecord
     from .look import Looks
     from .sealer import Sealer
     from .video import FFmpeg, JoinResult
@@ -120,23 +120,23 @@ class Renderer:
         await asyncio.to_thread(job.discard_frames)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
-        try:
-            await asyncio.to_thread(
-                remove_expired, self._videos_path, self.config, time.time()
-            )
-        except OSError as error:
-            log.warning("Timelapse: %s: %s", error.filename, error.strerror)
 
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
+        if job.record.remake is not None and not job.record.remake.is_unpacked:
+            archive = (self._videos_path / job.record.remake.video).with_suffix(".zip")
+            await asyncio.to_thread(unpack, job, archive)
+            job.record.remake.is_unpacked = True
+            await asyncio.to_thread(job.save)
+        config = configured(self.config, job.record)
         contents = await self._sealer.seal_rest(job)
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
         ffmpeg = await self._encoder.ffmpeg()
         look = self._look(job)
-        timing = self._timing
+        timing = _timing(config)
         paths = [segment.path for segment in contents.segments]
-        held = timing.held_frames(contents.count, self.config.hold_s)
+        held = timing.held_frames(contents.count, config.hold_s)
         if held:
             paths.append(await self._hold(ffmpeg, job, contents, held))
         result = await join(
@@ -162,18 +162,8 @@ class Renderer:
             "ffmpeg": ".".join(map(str, (await ffmpeg.features()).version)),
         }
         await asyncio.to_thread(self._publish, job, result, encoding)
-        if self.config.save_frames:
+        if config.save_frames:
             await self._archive(job, contents)
-
-    @property
-    def _timing(self) -> Timing:
-        config = self.config
-        return Timing(
-            fps=config.fps,
-            target_length_s=config.target_length_s or None,
-            min_fps=config.min_fps,
-            max_fps=config.max_fps,
-        )
 
     def _look(self, job: Job) -> Look:
         """How the segments look, turned as it is configured now where that is free."""
@@ -260,17 +250,15 @@ class Renderer:
         record, folder = job.record, self._videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
-        name = video_name(record.filename, record.outcome, record.created, record.track)
-        record.video = unused(folder, name)
+        record.video = _name(folder, record)
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
         preview = job.path / PREVIEW
         if preview.exists():
-            _move(preview, video.with_suffix(".jpg"))
+            publish(preview, video.with_suffix(".jpg"))
         write_sidecar(video, job, result, encoding)
-        _move(temporary, video)
-        sync_directory(folder)
+        publish(temporary, video)
 
     async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)
@@ -283,23 +271,25 @@ class Renderer:
         self._on_change(job, "error")
 
 
+def _name(folder: Path, record: JobRecord) -> str:
+    if record.remake is None:
+        name = video_name(record.filename, record.outcome, record.created, record.track)
+    elif record.remake.in_place:
+        return record.remake.video
+    else:
+        before = PurePosixPath(record.remake.video)
+        name = f"{before.stem}{ENDING}{before.suffix}"
+    return unused(folder, name)
+
+
 def _make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        # Another file system: the copy is hidden until it is whole.
-        hidden = target.with_name(f".{target.name}.part")
-        try:
-            shutil.copyfile(source, hidden)
-            sync_file(hidden)
-            hidden.rename(target)
-        except OSError:
-            hidden.unlink(missing_ok=True)
-            raise
-        source.unlink()
+def _timing(config: TimelapseConfig) -> Timing:
+    return Timing(
+        fps=config.fps,
+        target_length_s=config.target_length_s or None,
+        min_fps=config.min_fps,
+        max_fps=config.max_fps,
+    )

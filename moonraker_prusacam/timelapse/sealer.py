@@ -20,6 +20,7 @@ from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
+from .remake import configured
 from .video import FRAMES_PER_SEGMENT
 from .video.picture import inspect
 
@@ -192,7 +193,7 @@ class Sealer:
             await asyncio.to_thread(job.save)
         await asyncio.to_thread(job.discard_insets, frames[-1].number)
         done = [frame.path for frame in frames]
-        if not self.config.save_frames:
+        if not configured(self.config, job.record).save_frames:
             await asyncio.to_thread(_unlink, done)
         elif await asyncio.to_thread(self._enough) < FRAMES_PER_SEGMENT:
             log.warning("Timelapse: the disk is nearly full; frames are not saved")
