@@ -32,6 +32,7 @@ from .cli_call import (
     socket_option,
     socket_path,
 )
+from .cli_emulator import emulator
 from .cli_timelapse import timelapse
 from .errors import RenderError
 from .log import configure
@@ -64,6 +65,7 @@ def main() -> None:
 
 
 main.add_command(timelapse)
+main.add_command(emulator)
 
 
 @main.command()
