@@ -39,7 +39,7 @@ FINGERPRINT = "0123456789abcdef0123456789abcdef"
 TIMEOUT_S = 0.3
 WAIT_S = 20.0
 PICTURE = jpeg.picture(64, 48)
-UPLOADS = int(os.environ.get("PRUSACAM_UPLOADS", "2000"))
+UPLOADS = int(os.environ.get("PRUSACAM_UPLOADS", "10000"))
 MAX_GROWTH_BYTES = 12 << 20
 
 
