@@ -4,61 +4,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``prusacam``: run the engine, check its configuration, ask a running one.
 
-Exit status: 0 when all went well, 1 when it did not, 2 for a mistake of the caller's
-(an option, the configuration), 3 when no engine answers. An error is one line.
+``cli_call`` tells what the exit status means.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import config as configuration
-from .control import connect
-from .errors import (
-    ConfigErrors,
-    ControlError,
-    EngineUnavailable,
-    PrusacamError,
-    RenderError,
+from .cli_call import (
+    EXIT_FAILED,
+    call,
+    config_option,
+    fail,
+    load,
+    perform,
+    socket_option,
+    socket_path,
 )
+from .cli_doctor import doctor
+from .errors import RenderError
 from .log import configure
 from .version import __version__
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-DEFAULT_CONFIG = Path("~/printer_data/config/prusacam.conf")
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_NO_ENGINE = 3
-
-config_option = click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="The configuration file.",
-)
-socket_option = click.option(
-    "-s",
-    "--socket",
-    type=click.Path(path_type=Path),
-    help="The control socket of the engine, instead of the configured one.",
-)
 
 
 def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -86,15 +63,18 @@ def main() -> None:
     """
 
 
+main.add_command(doctor)
+
+
 @main.command()
 @config_option
 def run(file: Path) -> None:
     """Run the engine until it is told to stop."""
     from .app import run as run_engine
 
-    config = _load(file)
+    config = load(file)
     configure(config.engine.log_level)
-    _perform(run_engine(config))
+    perform(run_engine(config))
 
 
 @main.command()
@@ -103,12 +83,12 @@ def check(file: Path) -> None:
     """Check the configuration and print every mistake in it."""
     from .timelapse.video import find_ffmpeg
 
-    config = _load(file)
+    config = load(file)
     if config.timelapse is not None:
         try:
             find_ffmpeg(config.timelapse.ffmpeg)
         except RenderError as error:
-            _fail(str(error))
+            fail(str(error))
     cameras = ", ".join(camera.name for camera in config.cameras)
     click.echo(f"{file.expanduser()} is fine. Cameras: {cameras}.")
 
@@ -119,7 +99,7 @@ def check(file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole status as JSON.")
 def status(file: Path, socket: Path | None, as_json: bool) -> None:
     """Show what a running engine does."""
-    answer = _perform(_call(_socket_path(file, socket), "engine.status"))
+    answer = perform(call(socket_path(file, socket), "engine.status"))
     console = Console()
     if as_json:
         console.print_json(data=answer)
@@ -148,7 +128,7 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
 def snapshot(file: Path, socket: Path | None, output: Path, camera: str | None) -> None:
     """Save the newest frame of a camera."""
     params = {} if camera is None else {"camera": camera}
-    answer = _perform(_call(_socket_path(file, socket), "camera.snapshot", params))
+    answer = perform(call(socket_path(file, socket), "camera.snapshot", params))
     data = base64.b64decode(answer["data"])
     try:
         if str(output) == "-":
@@ -156,7 +136,7 @@ def snapshot(file: Path, socket: Path | None, output: Path, camera: str | None) 
             return
         output.write_bytes(data)
     except OSError as error:
-        _fail(f"{output}: {error.strerror}")
+        fail(f"{output}: {error.strerror}")
     click.echo(
         f"{output}: {len(data)} bytes from camera '{answer['camera']}', "
         f"{answer['age_ms']:.0f} ms old"
@@ -185,9 +165,9 @@ def demo(once: bool, moonraker: Path | None, output: Path | None) -> None:
     try:
         from .emulator.demo import Demo
     except ModuleNotFoundError as error:
-        _fail(f"the demo needs {error.name}: pip install 'moonraker-prusacam[demo]'")
+        fail(f"the demo needs {error.name}: pip install 'moonraker-prusacam[demo]'")
 
-    succeeded = _perform(Demo(moonraker=moonraker, output=output).run(once=once))
+    succeeded = perform(Demo(moonraker=moonraker, output=output).run(once=once))
     sys.exit(0 if succeeded else EXIT_FAILED)
 
 
@@ -217,54 +197,13 @@ def frames(file: Path, output: Path | None) -> None:
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as error:
-        _fail(f"{error.filename or file}: {error.strerror}")
-
-
-def _load(file: Path) -> configuration.Config:
-    try:
-        return configuration.load(file.expanduser())
-    except ConfigErrors as errors:
-        for error in errors.errors:
-            click.echo(f"{errors.path}: {error}", err=True)
-        sys.exit(EXIT_USAGE)
-
-
-def _socket_path(file: Path, socket: Path | None) -> Path:
-    return socket or _load(file).engine.socket_path
-
-
-async def _call(path: Path, method: str, params: dict[str, Any] | None = None) -> Any:
-    async with connect(path) as engine:
-        try:
-            answer = await engine.call(method, params)
-        except TimeoutError:
-            raise EngineUnavailable(f"the engine at {path} does not answer") from None
-    if not isinstance(answer, dict):
-        raise ControlError(f"what answers at {path} is no engine")
-    return answer
-
-
-def _perform(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run ``work`` to its end; our errors become one line and an exit status."""
-    try:
-        return asyncio.run(work)
-    except EngineUnavailable as error:
-        _fail(str(error), EXIT_NO_ENGINE)
-    except PrusacamError as error:
-        _fail(str(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        fail(f"{error.filename or file}: {error.strerror}")
 
 
 def _write_stdout(data: bytes) -> None:
     # In a buffer of its own, since nobody hears of what fails in Python's at exit.
     with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as stdout:
         stdout.write(data)
-
-
-def _fail(message: str, status: int = EXIT_FAILED) -> NoReturn:
-    click.echo(f"prusacam: {message}", err=True)
-    sys.exit(status)
 
 
 def _camera_table(cameras: list[dict[str, Any]]) -> Table:

@@ -177,7 +177,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         feed.close()
 
 
-COMMANDS = ("run", "check", "status", "snapshot", "demo")
+COMMANDS = ("run", "check", "doctor", "status", "snapshot", "demo")
 
 
 def test_help_when_asked_then_all_commands_in_one_line_each(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "app", "status"}
-DOOR = {"cli", "__main__"}
+TOP = {"methods", "app", "status", "doctor"}
+DOOR = {"cli", "cli_call", "cli_connect", "cli_doctor", "__main__"}
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
 APART = {"component", "emulator", "pb"}
 # Imported by nobody but these, besides themselves.

@@ -1,0 +1,78 @@
+# One real upload.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sends a snapshot to Prusa Connect, and tells what the answer asks of the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moonraker_prusacam.errors import (
+    ConfigError,
+    ConnectUnavailable,
+    FrameUnavailable,
+    PrusaConnectError,
+    TokenRejected,
+)
+
+from .finding import Finding, State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+ACCEPTED = (
+    "accepted by Prusa Connect; while the printer is offline there, it shows no picture"
+)
+BY_STATUS = {
+    404: (
+        "the camera was removed in Prusa Connect: open the printer there, choose "
+        'Camera, "Add new other camera", put the new token into prusacam.conf, and '
+        "restart the engine"
+    ),
+    413: "let the camera's feed send smaller pictures",
+    429: (
+        "something else uploads with the same token, or did a moment ago: stop the "
+        "old uploader, and wait a minute"
+    ),
+}
+NOT_REACHED = "see dns, tls and clock; the engine tries again by itself"
+OUT_OF_ORDER = "wait; the engine tries again by itself"
+REFUSED = (
+    "look at 'server' in prusacam.conf, and for a newer prusacam; the answer says what "
+    "Prusa Connect did not like"
+)
+
+
+async def examine_upload(
+    camera: str, upload: Callable[[], Awaitable[None]]
+) -> Sequence[Finding]:
+    """Upload once; what it raises becomes the finding."""
+
+    def finding(state: State, found: str, remedy: str | None = None) -> list[Finding]:
+        return [Finding("upload", state, found, remedy, camera)]
+
+    try:
+        await upload()
+    except FrameUnavailable:
+        return finding(State.SKIPPED, "there is no picture to send (see camera)")
+    except ConfigError as error:
+        return finding(State.SKIPPED, f"{error} (see fingerprint)")
+    except PrusaConnectError as error:
+        return finding(State.FAILED, *explain(error))
+    return finding(State.OK, ACCEPTED)
+
+
+def explain(error: PrusaConnectError) -> tuple[str, str]:
+    """What Prusa Connect, or the way to it, said, and what helps against that."""
+    text = str(error)
+    if error.status in BY_STATUS:
+        return text, BY_STATUS[error.status]
+    if isinstance(error, TokenRejected):
+        # These carry their remedy: "REASON: REMEDY (ANSWER)".
+        reason, _, remedy = text.partition(": ")
+        remedy, _, answer = remedy.rpartition(" (")
+        return (f"{reason} ({answer}", remedy) if remedy else (text, REFUSED)
+    if isinstance(error, ConnectUnavailable):
+        return text, NOT_REACHED if error.status is None else OUT_OF_ORDER
+    return text, REFUSED
