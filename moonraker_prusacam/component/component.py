@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .doctor import Doctor
 from .endpoints import Endpoints
 from .jobs import JobEvents
 from .link import EngineLink
@@ -53,6 +54,7 @@ class PrusacamComponent:
         version = str(self._server.get_app_args().get("software_version"))
         self._link = EngineLink(socket_path, version, self)
         Endpoints(self._server, self._link).register()
+        Doctor(self._server, self._link).register()
         self._remote = RemoteMethods(self._server, self._link)
         self._remote.register()
         self._jobs = JobEvents(self._server, self._link)
