@@ -32,6 +32,7 @@ from .cli_call import (
     socket_option,
     socket_path,
 )
+from .cli_connect import connect
 from .cli_doctor import doctor
 from .errors import RenderError
 from .log import configure
@@ -63,6 +64,7 @@ def main() -> None:
     """
 
 
+main.add_command(connect)
 main.add_command(doctor)
 
 

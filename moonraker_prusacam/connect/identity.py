@@ -20,6 +20,8 @@ from moonraker_prusacam.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moonraker_prusacam.secret import Secret
+
 # Prusa's OpenAPI allows 16 to 64; its camera scripts say that 40 is the most, which
 # ours stay below. A longer one that works already is kept.
 FINGERPRINT = re.compile(rb"[!-~]{16,64}")
@@ -70,3 +72,28 @@ def _create(path: Path) -> str:
             f"the fingerprint file {path} cannot be written: {error.strerror}"
         ) from error
     return fingerprint
+
+
+def holds_other(path: Path, secret: Secret) -> bool:
+    """Whether ``path`` holds anything else than ``secret``; raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES).strip() != secret.reveal().encode()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def store_secret(path: Path, secret: Secret) -> None:
+    """Make ``path`` hold ``secret``, for its owner only; raises ConfigError.
+
+    Nothing else that it holds is overwritten.
+    """
+    if holds_other(path, secret):
+        raise ConfigError(f"{path} holds another one already")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, f"{secret.reveal()}\n".encode(), mode=0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
