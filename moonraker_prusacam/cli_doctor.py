@@ -84,7 +84,7 @@ async def _examine(config: Config, options: Options) -> Any:
         return await call(path, "engine.doctor", params, timeout_s=CALL_TIMEOUT_S)
     except EngineUnavailable as error:
         is_held = not isinstance(error.__cause__, NOBODY)
-        absence = tell_silence(str(error)) if is_held else tell_absence(path)
+        absence = tell_silence(str(error)) if is_held else tell_absence(config)
     except RpcError as error:
         if error.http_status != 404:
             raise

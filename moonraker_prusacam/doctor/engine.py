@@ -19,12 +19,10 @@ from .network import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from moonraker_prusacam.config import Config
 
 RESTART = "sudo systemctl restart prusacam"
-START = "sudo systemctl start prusacam, or in a terminal: prusacam run -c FILE"
 
 
 def tell_mistakes(errors: ConfigErrors) -> list[Finding]:
@@ -63,9 +61,14 @@ async def examine_engine(uptime_s: float) -> Sequence[Finding]:
     return [Finding("engine", State.WARNING, found, remedy)]
 
 
-def tell_absence(socket: Path) -> Finding:
+def tell_absence(config: Config) -> Finding:
     """Nobody holds the control socket."""
-    return Finding("engine", State.FAILED, f"no engine runs (at {socket})", START)
+    found = f"no engine runs (nobody listens at {config.engine.socket_path})"
+    remedy = (
+        "sudo systemctl start prusacam, or in a terminal: prusacam run -c "
+        f"'{config.file or 'FILE'}'"
+    )
+    return Finding("engine", State.FAILED, found, remedy)
 
 
 def tell_silence(reason: str) -> Finding:

@@ -35,7 +35,7 @@ from .identity import examine_fingerprint, examine_token
 from .moonraker import Client, examine_moonraker
 from .network import Server, examine_clock, examine_dns, examine_tls
 from .runner import Check, run_checks
-from .upload import examine_upload
+from .upload import examine_upload, tell_uploads
 from .webcam import examine_webcam
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import Config, ConnectConfig
     from moonraker_prusacam.connect.uploader import SnapshotUploader
 
-    Upload = Callable[[], Awaitable[None]]
+    Examine = Callable[[], Awaitable[Sequence[Finding]]]
 
 FILE_TIMEOUT_S = 5.0
 NETWORK_TIMEOUT_S = 10.0
@@ -54,6 +54,7 @@ FFMPEG_TIMEOUT_S = 15.0
 MOONRAKER_TIMEOUT_S = 10.0
 WEBCAM_TIMEOUT_S = 15.0
 
+DRY_RUN = Finding("upload", State.SKIPPED, "as asked (dry run)")
 NO_CONNECT = Finding("upload", State.SKIPPED, "Prusa Connect is not configured")
 NO_ENGINE = Finding("webcam", State.SKIPPED, "needs the engine")
 
@@ -92,15 +93,20 @@ class Options:
 async def examine_running(engine: RunningEngine, options: Options) -> list[Finding]:
     """Look at an engine, from inside, and at what is around it."""
     config, clients = engine.config, [Client(*client) for client in engine.clients]
-    uploads = {
-        uploader.camera.name: partial(_upload_through, uploader)
-        for uploader in engine.uploaders
-    }
+    uploads: dict[str, Examine] = {}
+    for uploader in engine.uploaders:
+        name = uploader.camera.name
+        if options.dry_run:
+            uploads[name] = partial(tell_uploads, name, uploader.status)
+        else:
+            uploads[name] = partial(
+                examine_upload, name, partial(_upload_through, uploader)
+            )
     listed = engine.describe_cameras()
     return await run_checks(
         [
             Check("engine", FILE_TIMEOUT_S, partial(examine_engine, engine.uptime_s)),
-            *_checks(config, engine.cameras, uploads, clients, listed, options),
+            *_checks(config, engine.cameras, uploads, clients, listed),
             *(
                 Check(
                     "webcam",
@@ -128,22 +134,30 @@ async def examine_without_engine(
             stack.push_async_callback(camera.aclose)
             camera.start()
             cameras[camera.name] = camera
-        uploads = {
-            connect.camera: partial(_upload, config, connect, cameras[connect.camera])
-            for connect in config.connect
-            if connect.camera in cameras
-        }
-        checks = _checks(config, cameras, uploads, None, (), options)
+        uploads: dict[str, Examine] = {}
+        for connect in config.connect:
+            name = connect.camera
+            if options.dry_run:
+                told = Finding(
+                    "upload", State.SKIPPED, "as asked (dry run)", None, name
+                )
+                uploads[name] = partial(_tell, told)
+            elif name in cameras:
+                uploads[name] = partial(
+                    examine_upload,
+                    name,
+                    partial(_upload, config, connect, cameras[name]),
+                )
+        checks = _checks(config, cameras, uploads, None, ())
         return [absence, *await run_checks(checks), NO_ENGINE]
 
 
 def _checks(
     config: Config,
     cameras: Mapping[str, Camera],
-    uploads: Mapping[str, Upload],
+    uploads: Mapping[str, Examine],
     clients: Sequence[Client] | None,
     listed: Sequence[Mapping[str, Any]],
-    options: Options,
 ) -> list[Check]:
     """All that is looked at with and without an engine."""
     return [
@@ -154,7 +168,7 @@ def _checks(
             Check("camera", CAMERA_TIMEOUT_S, partial(examine_camera, camera), name)
             for name, camera in cameras.items()
         ),
-        *_connect_checks(config, uploads, options),
+        *_connect_checks(config, uploads),
         Check(
             "moonraker",
             MOONRAKER_TIMEOUT_S,
@@ -163,9 +177,7 @@ def _checks(
     ]
 
 
-def _connect_checks(
-    config: Config, uploads: Mapping[str, Upload], options: Options
-) -> list[Check]:
+def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Check]:
     if not config.connect:
         return [Check("upload", FILE_TIMEOUT_S, partial(_tell, NO_CONNECT))]
     servers = dict.fromkeys(Server.parse(connect.server) for connect in config.connect)
@@ -187,12 +199,8 @@ def _connect_checks(
             checks.append(
                 Check(title, FILE_TIMEOUT_S, partial(look, config, connect), name)
             )
-        if options.dry_run:
-            told = Finding("upload", State.SKIPPED, "as asked (dry run)", None, name)
-            checks.append(Check("upload", FILE_TIMEOUT_S, partial(_tell, told), name))
-        elif name in uploads:
-            upload = partial(examine_upload, name, uploads[name])
-            checks.append(Check("upload", UPLOAD_TIMEOUT_S, upload, name))
+        if name in uploads:
+            checks.append(Check("upload", UPLOAD_TIMEOUT_S, uploads[name], name))
     return checks
 
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import (
     ConfigError,
@@ -17,9 +18,10 @@ from moonraker_prusacam.errors import (
 )
 
 from .finding import Finding, State
+from .network import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 ACCEPTED = (
     "accepted by Prusa Connect; while the printer is offline there, it shows no picture"
@@ -61,6 +63,20 @@ async def examine_upload(
     except PrusaConnectError as error:
         return finding(State.FAILED, *explain(error))
     return finding(State.OK, ACCEPTED)
+
+
+async def tell_uploads(camera: str, status: Mapping[str, Any]) -> Sequence[Finding]:
+    """What the engine's own uploads came to; ``status`` is the uploader's."""
+    last, error = status["last_accepted"], status["error"]
+    if error:
+        remedy = "as it says; without --dry-run the doctor tries it now"
+        found = f"the last upload failed: {error}"
+        return [Finding("upload", State.FAILED, found, remedy, camera)]
+    if last is None:
+        return [Finding("upload", State.SKIPPED, "none yet (dry run)", None, camera)]
+    ago = duration(max(0.0, time.time() - last))
+    found = f"{status['accepted']} accepted, the last one {ago} ago"
+    return [Finding("upload", State.OK, found, None, camera)]
 
 
 def explain(error: PrusaConnectError) -> tuple[str, str]:

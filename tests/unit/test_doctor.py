@@ -157,8 +157,17 @@ async def test_engine_when_run_dry_then_nothing_is_uploaded(
 ) -> None:
     async with running(config(tmp_path, feed, server), feed) as client:
         found = await examined(client, dry_run=True)
-    assert found["upload"]["state"] == "skipped"
-    assert server.accepted(TOKEN) == 0
+        assert found["upload"]["state"] == "skipped"
+        assert server.accepted(TOKEN) == 0
+        await examined(client)
+        told = (await examined(client, dry_run=True))["upload"]
+        assert (told["state"], told["found"][:10]) == ("ok", "1 accepted")
+        assert server.accepted(TOKEN) == 1
+        server.fail_next(503)
+        assert (await examined(client))["upload"]["state"] == "failed"
+        told = (await examined(client, dry_run=True))["upload"]
+        assert told["state"] == "failed"
+        assert "HTTP 503" in told["found"]
 
 
 async def test_engine_when_the_token_is_wrong_then_the_remedy_is_for_that(
@@ -300,7 +309,7 @@ async def test_doctor_when_parameters_are_wrong_then_400(
 
 
 async def alone(made: Config, *, dry_run: bool = False) -> dict[str, dict[str, Any]]:
-    absence = tell_absence(made.engine.socket_path)
+    absence = tell_absence(made)
     options = Options(dry_run)
     return found_in(
         report(await examine_without_engine(made, options, absence, is_held=False))
