@@ -28,7 +28,7 @@ from .camera.scanner import IMPLEMENTATION as SCANNER
 from .camera.sources import open_source
 from .config import NGINX_PATHS
 from .connect.api import ConnectApi
-from .connect.identity import load_or_create_fingerprint
+from .connect.identity import fingerprint_path, load_or_create_fingerprint
 from .connect.info import describer
 from .connect.uploader import SnapshotUploader
 from .control import ControlServer
@@ -154,13 +154,28 @@ class Engine:
             "frames_path": None if timelapse is None else str(self.config.frames_path),
         }
 
+    @property
+    def clients(self) -> list[tuple[str, str]]:
+        """Name and version of who is connected to the control socket."""
+        return self.control.clients
+
+    @property
+    def web_port(self) -> int:
+        """The port that viewers connect to."""
+        return self.web.port
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
     def status(self) -> dict[str, Any]:
         """Everything that a person or a monitor may want to know; no secrets."""
         pump = self.pump.stats
         return {
             "version": __version__,
             "pid": os.getpid(),
-            "uptime_s": round(time.monotonic() - self._started, 1),
+            "uptime_s": round(self.uptime_s, 1),
             "scanner": SCANNER,
             "intake": INTAKE,
             "pump": PUMP,
@@ -215,10 +230,8 @@ class Engine:
         return f"{base.rstrip('/')}/{page}?{which}placeholder=1"
 
     async def _open_uploader(self, config: ConnectConfig) -> SnapshotUploader:
-        folder = self.config.engine.state_path / "connect"
-        fingerprint = await asyncio.to_thread(
-            load_or_create_fingerprint, folder / f"{config.camera}.fingerprint"
-        )
+        path = fingerprint_path(self.config.engine.state_path, config.camera)
+        fingerprint = await asyncio.to_thread(load_or_create_fingerprint, path)
         api = ConnectApi(config.server, config.secret, fingerprint)
         self._stack.push_async_callback(api.aclose)
         camera = self.cameras[config.camera]
@@ -228,7 +241,7 @@ class Engine:
             api,
             describer(config, camera.config),
             self._notifier("connect.event"),
-            folder / f"{config.camera}.state.json",
+            path.with_name(f"{config.camera}.state.json"),
         )
 
     def _camera_changed(self, camera: Camera) -> None:

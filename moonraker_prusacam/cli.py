@@ -32,6 +32,8 @@ from .cli_call import (
     socket_option,
     socket_path,
 )
+from .cli_connect import connect
+from .cli_doctor import doctor
 from .cli_emulator import emulator
 from .cli_timelapse import timelapse
 from .errors import RenderError
@@ -66,6 +68,8 @@ def main() -> None:
 
 main.add_command(timelapse)
 main.add_command(emulator)
+main.add_command(connect)
+main.add_command(doctor)
 
 
 @main.command()

@@ -147,13 +147,14 @@ class CameraConfig:
 
 @attrs.frozen
 class Config:
-    """One prusacam.conf."""
+    """One prusacam.conf; ``file`` is where it was read, if it was a file."""
 
     engine: EngineConfig
     cameras: tuple[CameraConfig, ...] = ()
     connect: tuple[ConnectConfig, ...] = ()
     timelapse: TimelapseConfig | None = None
     tracks: tuple[TrackConfig, ...] = ()
+    file: Path | None = attrs.field(default=None, eq=False)
 
     @property
     def klippy_path(self) -> Path:
@@ -213,7 +214,7 @@ def load(file: Path) -> Config:
         line = raw[: error.start].count(b"\n") + 1
         mistake = ConfigError("is not UTF-8 text", line=line)
         raise ConfigErrors(str(file), (mistake,)) from error
-    return loads(content, str(file))
+    return attrs.evolve(loads(content, str(file)), file=file)
 
 
 def loads(content: str, file: str = "prusacam.conf") -> Config:

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from .control.protocol import INVALID_PARAMS
+from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
 from .print_job import parse_print_event
 from .timelapse import summary
@@ -44,6 +45,7 @@ class Methods:
         return {
             "engine.identify": self.identify,
             "engine.status": self.status,
+            "engine.doctor": DoctorMethod(self._engine),
             "job.event": self.job_event,
             "camera.list": self.camera_list,
             "camera.snapshot": self.camera_snapshot,

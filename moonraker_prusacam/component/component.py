@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .announcements import Announcements
+from .doctor import Doctor
 from .endpoints import Endpoints
 from .job_history import JobHistory
 from .jobs import JobEvents
@@ -56,6 +57,7 @@ class PrusacamComponent:
         version = str(self._server.get_app_args().get("software_version"))
         self._link = EngineLink(socket_path, version, self)
         Endpoints(self._server, self._link).register()
+        Doctor(self._server, self._link).register()
         self._remote = RemoteMethods(self._server, self._link)
         self._remote.register()
         self._jobs = JobEvents(self._server, self._link)

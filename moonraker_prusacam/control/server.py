@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import ClosedError, ControlError
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 MAX_PEERS = 16
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of Linux, less its final zero
 PROBE_TIMEOUT_S = 1.0
+IDENTIFY = "engine.identify"
+MAX_CLIENT_TEXT = 80
+UNKNOWN = ("", "")
 
 
 class ControlServer:
@@ -37,7 +41,7 @@ class ControlServer:
     def __init__(self, path: Path, methods: Mapping[str, Handler]) -> None:
         self._path = path
         self._methods = methods
-        self._peers: set[Peer] = set()
+        self._peers: dict[Peer, tuple[str, str]] = {}
         self._server: asyncio.Server | None = None
         self._inode: int | None = None
         self._tasks = TaskOwner("control:server")
@@ -54,6 +58,11 @@ class ControlServer:
         if self._server is None:
             self._server = await self._open()
         await self._server.start_serving()
+
+    @property
+    def clients(self) -> list[tuple[str, str]]:
+        """Name and version of all who are connected and have identified themselves."""
+        return [client for client in self._peers.values() if client != UNKNOWN]
 
     def broadcast(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification to every peer."""
@@ -137,16 +146,29 @@ class ControlServer:
             log.warning("More than %d control peers; refusing one", MAX_PEERS)
             writer.close()
             return
-        peer = Peer(reader, writer, self._methods)
+        methods = dict(self._methods)
+        peer = Peer(reader, writer, methods)
+        if IDENTIFY in methods:
+            methods[IDENTIFY] = partial(self._identify, peer)
         try:
             self._tasks.start("peer", self._serve(peer))
         except ClosedError:
             writer.close()  # it came at the moment of the end
         else:
-            self._peers.add(peer)
+            self._peers[peer] = UNKNOWN
 
     async def _serve(self, peer: Peer) -> None:
         try:
             await peer.run()
         finally:
-            self._peers.discard(peer)
+            self._peers.pop(peer, None)
+
+    async def _identify(self, peer: Peer, params: dict[str, Any]) -> Any:
+        """Keep what the peer says of itself, and let the engine answer."""
+        said = (params.get("client"), params.get("version"))
+        name, version = (
+            text[:MAX_CLIENT_TEXT] if isinstance(text, str) else "" for text in said
+        )
+        if peer in self._peers:
+            self._peers[peer] = (name, version)
+        return await self._methods[IDENTIFY](params)

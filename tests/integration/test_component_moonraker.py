@@ -137,6 +137,47 @@ async def test_moonraker_when_engine_is_absent_then_starts_and_says_what_to_do(
         assert root["path"] == str(components.parent / "data" / "timelapse")
 
 
+async def test_doctor_when_engine_is_absent_then_tells_that_and_what_moonraker_knows(
+    components: Path,
+) -> None:
+    async with running_moonraker(components) as (_, ui):
+        await wait_for_warning(ui, "prusacam")
+        answer = await ui.get(f"{ROOT}/doctor")
+        assert answer["state"] == "failed"
+        engine, klipper = answer["findings"]
+        assert engine["name"] == "engine"
+        assert "not available" in engine["found"]
+        assert "sudo systemctl start prusacam" in engine["remedy"]
+        assert (klipper["name"], klipper["state"]) == ("klipper", "warning")
+        assert (await ui.ask("GET", f"{ROOT}/doctor?dry_run=maybe")).status == 400
+        assert (await ui.ask("GET", f"{ROOT}/doctor?camera=x")).status == 400
+
+
+async def test_doctor_when_engine_is_there_then_its_findings_come_first(
+    components: Path, engine: FakeEngine
+) -> None:
+    fine = {"name": "camera", "state": "ok", "found": "live"}
+    engine.answers["engine.doctor"] = {"findings": [fine, 3, {}, {"state": 7}]}
+    engine.timelapse_path = "/elsewhere"
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_webcams_changed")
+        answer = await ui.get(f"{ROOT}/doctor?dry_run=true")
+        assert answer["findings"][0] == fine
+        assert answer["state"] == "warning"
+        assert engine.calls("engine.doctor") == [{"dry_run": True}]
+        called = await ui.call("server.prusacam.doctor", dry_run=False)
+        assert called["result"]["findings"] == answer["findings"]
+        assert engine.calls("engine.doctor")[1] == {"dry_run": False}
+        busy = Failure("the doctor is at work already", http_status=409)
+        engine.answers["engine.doctor"] = busy
+        assert (await ui.ask("GET", f"{ROOT}/doctor")).status == 409
+        for answered in (Failure("no such method", 404, -32601), None, {"findings": 3}):
+            engine.answers["engine.doctor"] = answered
+            answer = await ui.get(f"{ROOT}/doctor")
+            names = [finding["name"] for finding in answer["findings"]]
+            assert names[-1] == "klipper"
+
+
 async def test_engine_when_it_appears_then_webcams_are_announced_once(
     components: Path, engine: FakeEngine
 ) -> None:

@@ -53,7 +53,7 @@ def test_fingerprint_when_made_then_synced_before_and_after_the_rename(
 
 @pytest.mark.parametrize(
     "content",
-    [b"0123456789abcdef", b"x" * 40, b"!~:/-_.,;{}()[]#", b"  " + b"y" * 20 + b" \r\n"],
+    [b"0123456789abcdef", b"x" * 64, b"!~:/-_.,;{}()[]#", b"  " + b"y" * 20 + b" \r\n"],
 )
 def test_fingerprint_when_the_file_is_valid_then_used_as_it_is(
     tmp_path: Path, content: bytes
@@ -70,7 +70,7 @@ def test_fingerprint_when_the_file_is_valid_then_used_as_it_is(
         b"",
         b"\n",
         b"0123456789abcde",
-        b"x" * 41,
+        b"x" * 65,
         b"x" * 5000,
         b"0123456789 abcdef0",
         b"0123456789abcdef\n0123456789abcdef",

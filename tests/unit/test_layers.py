@@ -33,8 +33,16 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "video_methods", "parameters", "app", "status"}
-DOOR = {"cli", "cli_call", "cli_emulator", "cli_timelapse", "__main__"}
+TOP = {"methods", "video_methods", "parameters", "app", "status", "doctor"}
+DOOR = {
+    "cli",
+    "cli_call",
+    "cli_connect",
+    "cli_doctor",
+    "cli_emulator",
+    "cli_timelapse",
+    "__main__",
+}
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
 APART = {"component", "emulator", "pb"}
 # Imported by nobody but these, besides themselves.
