@@ -35,7 +35,7 @@ from moonraker_prusacam.doctor.engine import tell_absence
 from moonraker_prusacam.doctor.examination import Options
 from moonraker_prusacam.doctor.runner import Check, run_checks
 from moonraker_prusacam.doctor.upload import explain
-from moonraker_prusacam.emulator.connect import LocalConnect
+from moonraker_prusacam.emulator.connect import Fault, LocalConnect
 from moonraker_prusacam.errors import (
     ConnectUnavailable,
     PrusaConnectError,
@@ -172,7 +172,8 @@ async def test_engine_when_run_dry_then_nothing_is_uploaded(
                 if (await client.call("camera.snapshot"))["seq"] > 1:
                     break
                 await asyncio.sleep(0.01)
-        server.fail_next(503)
+        fault = Fault("answer", answer="503", endpoint="/c/snapshot")
+        await server.inject(fault)
         assert (await examined(client))["upload"]["state"] == "failed"
         told = (await examined(client, dry_run=True))["upload"]
         assert told["state"] == "failed"
