@@ -2,6 +2,7 @@
 # make test            everything that guards the project
 # make bench [FIGURES="latency slow"]   the benchmarks; or single figures
 # make bench-timelapse [SETS=scene]   our videos against moonraker-timelapse's
+# make endurance       SIGKILL at every step on the disk, and a day of hyperlapse; minutes
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
 # make format          let ruff lay out the code
@@ -21,7 +22,7 @@ export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
-        format clean
+        endurance format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -48,7 +49,7 @@ integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@echo "== integration tests with Moonraker $(MOONRAKER_VERSION)"
 	@$(BIN)/python -m pytest tests/integration
 
-bench: .venv/test.stamp
+bench: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
 	@$(BIN)/python -m tests.benchmarks $(FIGURES)
 
@@ -60,6 +61,10 @@ fuzz: .venv/test.stamp
 	  -Iext tests/fuzz/fuzz_scan.c -o build/fuzz/fuzz_scan
 	@build/fuzz/fuzz_scan -dict=tests/fuzz/jpeg.dict -max_len=6000 -timeout=10 \
 	  -artifact_prefix=build/fuzz/ -max_total_time=$(FUZZ_SECONDS) build/fuzz/corpus
+
+endurance: .venv/test.stamp
+	@PRUSACAM_ENDURANCE=1 $(BIN)/python -m pytest -s \
+	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py
 
 cross: .venv/test.stamp
 	@$(BIN)/python -m tests.native.cross

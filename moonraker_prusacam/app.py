@@ -29,6 +29,7 @@ from .camera.sources import open_source
 from .config import NGINX_PATHS
 from .connect.api import ConnectApi
 from .connect.identity import fingerprint_path, load_or_create_fingerprint
+from .connect.info import describer
 from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
@@ -118,7 +119,7 @@ class Engine:
         for connect in self.config.connect:
             uploader = await self._open_uploader(connect)
             own(uploader.aclose)
-            uploader.start()
+            await uploader.start()
             self.uploaders.append(uploader)
         own(self.control.stop)
         await self.control.start()
@@ -144,7 +145,7 @@ class Engine:
     @property
     def identity(self) -> dict[str, Any]:
         """Who this engine is; ``instance`` is new in every process."""
-        timelapse = None if self.timelapse is None else str(self.config.videos_path)
+        timelapse = None if self.timelapse is None else str(self.timelapse.videos_path)
         return {
             "version": __version__,
             "pid": os.getpid(),
@@ -233,17 +234,14 @@ class Engine:
         fingerprint = await asyncio.to_thread(load_or_create_fingerprint, path)
         api = ConnectApi(config.server, config.secret, fingerprint)
         self._stack.push_async_callback(api.aclose)
-        info = {
-            "name": config.camera,
-            "driver": "moonraker-prusacam",
-            "firmware": __version__,
-        }
+        camera = self.cameras[config.camera]
         return SnapshotUploader(
             config,
-            self.cameras[config.camera],
+            camera,
             api,
-            info,
+            describer(config, camera.config),
             self._notifier("connect.event"),
+            path.with_name(f"{config.camera}.state.json"),
         )
 
     def _camera_changed(self, camera: Camera) -> None:

@@ -34,6 +34,7 @@ from .cli_call import (
 )
 from .cli_connect import connect
 from .cli_doctor import doctor
+from .cli_timelapse import timelapse
 from .errors import RenderError
 from .log import configure
 from .version import __version__
@@ -66,6 +67,7 @@ def main() -> None:
 
 main.add_command(connect)
 main.add_command(doctor)
+main.add_command(timelapse)
 
 
 @main.command()
@@ -242,8 +244,17 @@ def _print_timelapse(console: Console, timelapse: dict[str, Any]) -> None:
 def _print_upload(console: Console, upload: dict[str, Any]) -> None:
     last = upload["last_accepted"]
     ago = "never" if last is None else f"{time.time() - last:.0f} s ago"
-    trouble = f"; {escape(upload['error'])}" if upload["error"] else ""
+    due_s = upload["next_in_s"]
+    due = "when it is asked for" if due_s is None else f"in {due_s:.0f} s"
     console.print(
-        f"Prusa Connect, {escape(upload['camera'])}: {upload['accepted']} accepted "
-        f"(the last {ago}), {upload['failed']} failed{trouble}"
+        f"Prusa Connect, {escape(upload['camera'])}: {upload['state']}\n"
+        f"  {upload['accepted']} accepted (the last {ago}), {upload['failed']} failed, "
+        f"{upload['bytes_in_hour'] / 1e6:.1f} MB in an hour\n"
+        f"  {upload['trigger_scheme']} by {upload['chosen_in']}, the next {due}"
     )
+    for told in (upload["error"], upload["hint"]):
+        if told:
+            console.print(f"  {escape(told)}")
+    if upload["black_since"]:
+        since = time.strftime("%H:%M", time.localtime(upload["black_since"]))
+        console.print(f"  The pictures are black since {since}: is there light?")

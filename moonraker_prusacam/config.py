@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 
 from . import ini
+from .connect_options import TRIGGER_SCHEMES as TRIGGER_SCHEMES
+from .connect_options import ConnectConfig as ConnectConfig
+from .connect_options import token as token
 from .errors import ConfigError, ConfigErrors
 from .option import (
     address,
@@ -33,29 +36,18 @@ from .option import (
     text,
     url,
 )
-from .secret import Secret
 from .timelapse_options import TimelapseConfig as TimelapseConfig
 from .timelapse_options import TrackConfig as TrackConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .secret import Secret
+
 MAX_FILE_BYTES = 256 << 10
 MAX_TOKEN_FILE_BYTES = 4096
-TOKEN_LENGTH = 20
-TOKEN_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 CAMERA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
 SOURCE_SCHEMES = ("tcp",)
-TRIGGER_SCHEMES = (
-    "TEN_SEC",
-    "THIRTY_SEC",
-    "SIXTY_SEC",
-    "TEN_MIN",
-    "EACH_LAYER",
-    "FIFTH_LAYER",
-    "GCODE",
-    "MANUAL",
-)
 
 # What the nginx of Mainsail and Fluidd forwards to which local port.
 NGINX_PATHS = {
@@ -66,22 +58,6 @@ NGINX_PATHS = {
 }
 
 C = TypeVar("C")
-
-
-def token(value: str) -> Secret:
-    """A camera token of Prusa Connect; blanks around it are trimmed."""
-    stripped = value.strip()
-    if not TOKEN_ALPHABET.fullmatch(stripped):
-        raise ValueError(
-            "the token holds a character that no token of Prusa Connect has; "
-            "it consists of letters, digits, - and _"
-        )
-    if len(stripped) != TOKEN_LENGTH:
-        raise ValueError(
-            f"a token of Prusa Connect has {TOKEN_LENGTH} characters, "
-            f"this one has {len(stripped)}"
-        )
-    return Secret(stripped)
 
 
 @attrs.frozen
@@ -167,36 +143,6 @@ class CameraConfig:
         "nginx of Mainsail and Fluidd has it",
         default=None,
     )
-
-
-@attrs.frozen
-class ConnectConfig:
-    """``[connect NAME]``: the camera NAME sends snapshots to Prusa Connect."""
-
-    camera: str
-    token: Secret | None = option(
-        token, "The camera's token from Prusa Connect", default=None
-    )
-    token_file: Path | None = option(
-        secret_path, "A file that holds the token, instead of `token`", default=None
-    )
-    server: str = option(
-        url("https", "http"),
-        "Address of Prusa Connect",
-        default="https://connect.prusa3d.com",
-    )
-    trigger_scheme: str = option(
-        choice(*TRIGGER_SCHEMES),
-        "When snapshots are sent: " + ", ".join(TRIGGER_SCHEMES),
-        default="THIRTY_SEC",
-    )
-
-    @property
-    def secret(self) -> Secret:
-        """The token; ``load`` has made sure that there is one."""
-        if self.token is None:
-            raise ConfigError("no token", section=f"connect {self.camera}")
-        return self.token
 
 
 @attrs.frozen

@@ -28,7 +28,10 @@
     │   ├─ KlippyRefused           Klipper answered with an error
     │   └─ KlippyDataError         bytes or numbers make no sense (ValueError)
     ├─ TimelapseError              a job cannot do what was asked
-    │   ├─ TimelapseOptionError    a macro's option is wrong      (ValueError)
+    │   ├─ FramesNotFound          no frames for that             (LookupError)
+    │   ├─ JobNotFound             no job of that id              (LookupError)
+    │   ├─ VideoNotFound           no video of ours of that name  (LookupError)
+    │   ├─ TimelapseOptionError    an option or a name is wrong   (ValueError)
     │   └─ RenderError             ffmpeg failed
     ├─ EmulatorError               a local stand-in could not do its part
     └─ ClosedError                 used after ``aclose``
@@ -153,8 +156,28 @@ class SnapshotRejected(PrusaConnectError):
     """Prusa Connect will not take this request as it is."""
 
 
+class SnapshotTooLarge(SnapshotRejected):
+    """Prusa Connect wants a smaller snapshot."""
+
+
 class TokenRejected(PrusaConnectError):
-    """Token or fingerprint are not valid (any more); only the user can mend it."""
+    """Token or fingerprint are not valid (any more); only the user can mend it.
+
+    ``cause`` is a word for it that does not change.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, cause: str = "token"
+    ) -> None:
+        super().__init__(message, status=status)
+        self.cause = cause
+
+
+class SnapshotUnfit(PrusacamError):
+    """The camera's picture is not worth sending: frozen or damaged."""
+
+    retryable = True
+    http_status = 503
 
 
 class ControlError(PrusacamError):
@@ -215,8 +238,20 @@ class FramesNotFound(TimelapseError, LookupError):
     http_status = 404
 
 
+class JobNotFound(TimelapseError, LookupError):
+    """No job has that id."""
+
+    http_status = 404
+
+
+class VideoNotFound(TimelapseError, LookupError):
+    """No finished video of ours has that name."""
+
+    http_status = 404
+
+
 class TimelapseOptionError(TimelapseError, ValueError):
-    """An option of the start macro is unknown, or its value is."""
+    """An option is unknown, its value is, or a name cannot be one."""
 
     http_status = 400
 

@@ -20,6 +20,7 @@ from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
 from .print_job import parse_print_event
 from .timelapse import summary
+from .video_methods import VideoMethods
 
 if TYPE_CHECKING:
     from .app import Engine
@@ -52,12 +53,12 @@ class Methods:
             "timelapse.frame": self.timelapse_frame,
             "timelapse.configure": self.timelapse_configure,
             "timelapse.hyperlapse": self.timelapse_hyperlapse,
-            "timelapse.render": self.timelapse_render,
             "timelapse.saveframes": self.timelapse_saveframes,
             "timelapse.status": self.timelapse_status,
             "timelapse.list": self.timelapse_list,
             "connect.upload": self.connect_upload,
             "connect.status": self.connect_status,
+            **VideoMethods(self._engine).table,
         }
 
     async def identify(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
@@ -126,7 +127,10 @@ class Methods:
         settings = _optional(params, "settings", dict) or {}
         if self._engine.timelapse is not None:
             await self._engine.timelapse.configure(settings)
-        return {"accepted": self._engine.timelapse is not None}
+        return {
+            "accepted": self._engine.timelapse is not None,
+            "timelapse_path": self._engine.identity["timelapse_path"],
+        }
 
     async def timelapse_hyperlapse(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take frames by time, or stop that."""
@@ -152,12 +156,6 @@ class Methods:
         if self._engine.timelapse is None:
             raise TimelapseError("there is no [timelapse] section")
         return {"zipfile": await self._engine.timelapse.save_frames()}
-
-    async def timelapse_render(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
-        """End the recording and render it, or try a failed job again."""
-        if self._engine.timelapse is None:
-            raise TimelapseError("there is no [timelapse] section")
-        return {"job": summary(await self._engine.timelapse.render())}
 
     async def timelapse_status(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """The job of now and the newest finished one."""

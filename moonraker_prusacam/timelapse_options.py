@@ -14,8 +14,24 @@ from .option import boolean, choice, integer, number, option, path, template, te
 
 TRIGGERS = ("auto", "macro", "layer", "interval")
 STYLES = ("smart", "plain")
+ENDINGS = ("render", "keep", "discard")
+KEEP_FAILED = ("like_others", "always")
+LEAST_KEEP_DAYS, MOST_KEEP_DAYS = 0.01, 36500.0
 CAPTION_FIELDS = ("file", "layer", "layers", "percent", "elapsed", "date", "time")
 TARGETS = ("back_left", "back_right", "front_left", "front_right", "center", "auto")
+
+
+def keep_failed(value: str) -> str | float:
+    """One of ``KEEP_FAILED``, or a number of days."""
+    if value.lower() in KEEP_FAILED:
+        return value.lower()
+    try:
+        return number(LEAST_KEEP_DAYS, MOST_KEEP_DAYS)(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not one of: {', '.join(KEEP_FAILED)}, or a number of days "
+            f"from {LEAST_KEEP_DAYS:g} to {MOST_KEEP_DAYS:g}"
+        ) from None
 
 
 @attrs.frozen
@@ -102,7 +118,8 @@ class TimelapseConfig(TrackConfig):
     enabled: bool = option(boolean, "Record every print", default=True)
     gaps: str = option(
         choice("repeat", "skip"),
-        "What stands for a frame that the camera did not give: the one before, or none",
+        "What stands for a frame that the camera did not give: the one before, "
+        "else the one after; or none",
         default="repeat",
     )
     fps: float = option(number(1, 120), "Frames a second of the video", default=30.0)
@@ -141,6 +158,18 @@ class TimelapseConfig(TrackConfig):
     auto_render: bool = option(
         boolean, "Render when a print is over; else when it is asked for", default=True
     )
+    render_on_cancel: str = option(
+        choice(*ENDINGS),
+        "What becomes of a print that was cancelled: render, keep it unrendered, or "
+        "discard its frames",
+        default="render",
+    )
+    render_on_error: str = option(
+        choice(*ENDINGS),
+        "The same for a print that ended by an error or an interruption; of the "
+        "latter nothing is discarded",
+        default="render",
+    )
     save_frames: bool = option(
         boolean, "Keep the JPEGs of a print beside its video, as a ZIP", default=False
     )
@@ -150,13 +179,26 @@ class TimelapseConfig(TrackConfig):
         default=0,
     )
     keep_days: float = option(
-        number(0, 36500), "Days after which a video is removed; 0: never", default=0.0
+        number(0, MOST_KEEP_DAYS),
+        "Days after which a video is removed; 0: never",
+        default=0.0,
     )
     keep_videos: int = option(
         integer(0, 1 << 20), "How many videos are kept at most; 0: all", default=0
     )
     keep_mb: int = option(
         integer(0, 1 << 30), "Megabytes of videos at most; 0: any", default=0
+    )
+    keep_free_mb: int = option(
+        integer(0, 1 << 30),
+        "Megabytes that the oldest videos make way for; 0: none",
+        default=0,
+    )
+    keep_failed: str | float = option(
+        keep_failed,
+        "Videos of prints that were not completed: like_others, always, or the days "
+        "after which they are removed",
+        default="like_others",
     )
     klippy_socket: Path | None = option(
         path, "Klipper's API socket; `<data_path>/comms/klippy.sock`", default=None

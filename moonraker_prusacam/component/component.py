@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .announcements import Announcements
 from .doctor import Doctor
 from .endpoints import Endpoints
+from .job_history import JobHistory
 from .jobs import JobEvents
 from .link import EngineLink
 from .remote_methods import RemoteMethods
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ENGINE_WARNING = "prusacam_engine"
 TIMELAPSE_WARNING = "prusacam_timelapse"
+PATH_WARNING = "prusacam_timelapse_path"
 TIMELAPSE_ROOT = "timelapse"
 
 NOTIFICATIONS = {
@@ -59,13 +62,18 @@ class PrusacamComponent:
         self._remote.register()
         self._jobs = JobEvents(self._server, self._link)
         self._webcams = Webcams(self._server, self._link)
+        self._announcements = Announcements(self._server)
+        self._history = JobHistory(self._server, self._link)
         self._connected = False
         for notification in NOTIFICATIONS.values():
             self._server.register_notification(f"prusacam:{notification}")
 
     def timelapse_facade(self, config: ConfigHelper) -> TimelapseFacade:
         """The component ``timelapse``, for the shim that Moonraker loads."""
-        self._facade = TimelapseFacade(config, self._link, self._remote)
+        self._facade = TimelapseFacade(
+            config, self._link, self._remote, self._panels_configured
+        )
+        self._facade.output_path = self._own_path or self._facade.output_path
         return self._facade
 
     async def component_init(self) -> None:
@@ -85,15 +93,19 @@ class PrusacamComponent:
         """Release the socket and end the background work. Idempotent."""
         self._jobs.stop()
         self._webcams.stop()
+        self._announcements.close()
+        self._history.stop()
         await self._link.aclose()
 
     def link_up(self, identity: EngineIdentity) -> None:
         """LinkOwner: the engine is there."""
         self._connected = True
         self._server.remove_warning(ENGINE_WARNING)
-        self._compare_timelapse_paths(identity)
+        if self._facade is None:
+            self._compare_timelapse_paths(identity.timelapse_path)
         self._jobs.start()
         self._webcams.start()
+        self._history.start()
         if self._facade is not None:
             self._facade.link_up(identity)
         self._server.send_event(
@@ -116,6 +128,7 @@ class PrusacamComponent:
         )
         self._jobs.stop()
         self._webcams.stop()
+        self._history.stop()
         if self._facade is not None:
             self._facade.link_down()
         if self._connected:
@@ -133,13 +146,17 @@ class PrusacamComponent:
         self._server.send_event(f"prusacam:{notification}", params)
         if method == "camera.event" and params.get("event") == "list_changed":
             self._webcams.refresh()
-        elif method == "timelapse.event" and self._facade is not None:
-            self._facade.engine_event(params)
+        elif method == "connect.event":
+            self._announcements.connect_event(params)
+        elif method == "timelapse.event":
+            self._history.engine_event(params)
+            if self._facade is not None:
+                self._facade.engine_event(params)
 
     @property
     def _timelapse_path(self) -> Path:
-        theirs = self._facade.output_path if self._facade is not None else None
-        return self._own_path or theirs or self._default_path
+        chosen = self._own_path if self._facade is None else self._facade.output_path
+        return chosen or self._default_path
 
     def _warn_of_foreign_timelapse(self) -> None:
         module = sys.modules.get("moonraker.components.timelapse")
@@ -163,16 +180,20 @@ class PrusacamComponent:
         # It checks the folder and adds a warning if that is not usable.
         file_manager.register_directory(TIMELAPSE_ROOT, str(path), full_access=True)
 
-    def _compare_timelapse_paths(self, identity: EngineIdentity) -> None:
+    def _panels_configured(self, answer: object) -> None:
+        written = answer.get("timelapse_path") if isinstance(answer, dict) else None
+        self._compare_timelapse_paths(written if isinstance(written, str) else None)
+
+    def _compare_timelapse_paths(self, written: str | None) -> None:
         file_manager = self._server.lookup_component("file_manager")
-        shown, written = (
-            file_manager.get_directory(TIMELAPSE_ROOT),
-            identity.timelapse_path,
+        shown = file_manager.get_directory(TIMELAPSE_ROOT)
+        if written is None or os.path.realpath(written) == os.path.realpath(shown):
+            self._server.remove_warning(PATH_WARNING)
+            return
+        self._server.add_warning(
+            f"prusacam: the camera engine writes timelapses to {written}, but the "
+            f"folder 'timelapse' of Moonraker is {shown}, so they are not listed. "
+            "Remove output_path from the section [timelapse] of prusacam.conf, or set "
+            "it to the same folder, and restart the engine.",
+            PATH_WARNING,
         )
-        if written is not None and os.path.normpath(written) != shown:
-            log.warning(
-                "prusacam: the engine writes timelapses to %s, but the file root "
-                "'timelapse' is %s: set timelapse_path in both to the same folder",
-                written,
-                shown,
-            )

@@ -17,6 +17,13 @@ from typing import TYPE_CHECKING, Any
 from .errors import LinkError
 from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
 from .remote_methods import frame_request
+from .video_params import (
+    job_params,
+    pin_params,
+    remove_params,
+    rerender_params,
+    retime_params,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +32,9 @@ if TYPE_CHECKING:
     from moonraker.server import Server
 
     from .link import EngineLink
+
+RETIME_TIMEOUT_S = 60.0
+"""``timelapse.retime`` reads and writes a whole video once."""
 
 MAX_CAMERA_NAME = 64
 MAX_ERROR_TEXT = 300
@@ -55,8 +65,14 @@ class Endpoints:
         self._relay("GET", f"{root}/timelapse/list", "timelapse.list")
         self._relay("POST", f"{root}/timelapse/start", "timelapse.start", dict)
         self._relay("POST", f"{root}/timelapse/frame", "timelapse.frame", frame_params)
-        self._relay("POST", f"{root}/timelapse/render", "timelapse.render")
-        self._relay("GET", f"{root}/connect/status", "connect.status")
+        self._relay("POST", f"{root}/timelapse/render", "timelapse.render", job_params)
+        self._relay("GET", f"{root}/timelapse/queue", "timelapse.queue")
+        self._relay(
+            "POST", f"{root}/timelapse/discard", "timelapse.discard", job_params
+        )
+        self._relay_videos(f"{root}/timelapse")
+        for path in ("connect", "connect/status"):
+            self._relay("GET", f"{root}/{path}", "connect.status")
         self._relay(
             "POST",
             f"{root}/connect/upload",
@@ -72,6 +88,22 @@ class Endpoints:
             wrap_result=False,
             content_type="image/jpeg",
         )
+
+    def _relay_videos(self, root: str) -> None:
+        self._relay("GET", f"{root}/videos", "timelapse.videos")
+        self._relay("POST", f"{root}/pin", "timelapse.pin", pin_params)
+        self._relay("POST", f"{root}/remove", "timelapse.remove", remove_params)
+        self._relay(
+            "POST",
+            f"{root}/retime",
+            "timelapse.retime",
+            retime_params,
+            timeout_s=RETIME_TIMEOUT_S,
+        )
+        self._relay("POST", f"{root}/rerender", "timelapse.rerender", rerender_params)
+        method = "timelapse.retention"
+        self._relay("GET", f"{root}/retention", method, lambda _: {"dry_run": True})
+        self._relay("POST", f"{root}/expire", method, lambda _: {"dry_run": False})
 
     def _relay(
         self,

@@ -52,11 +52,11 @@ class PanelEvents:
             return []
         if status == "started":
             self.rendering = True
-            return [self._started(params)]
+            # At "started" Mainsail shows nothing yet, and leaves its button unlocked.
+            return [self._started(params), _running(0)]
         if status == "running":
             self.rendering = True
-            progress = _percent(params.get("progress"))
-            return [{"action": "render", "status": "running", "progress": progress}]
+            return [_running(params.get("progress"))]
         if status == "success":
             self.rendering = False
             return [_finished(params)]
@@ -133,6 +133,10 @@ def _finished(params: Mapping[str, Any]) -> Event:
     if params.get("previewimage"):
         event["previewimage"] = _name(params["previewimage"])
     return event
+
+
+def _running(progress: object) -> Event:
+    return {"action": "render", "status": "running", "progress": _percent(progress)}
 
 
 def _name(path: object) -> str:

@@ -26,6 +26,8 @@ from .timelapse_macros import TimelapseMacros
 from .timelapse_settings import SETTINGS, TimelapseSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moonraker.common import WebRequest
     from moonraker.confighelper import ConfigHelper
     from moonraker.server import Server
@@ -59,11 +61,17 @@ class TimelapseFacade:
     """What Moonraker holds as its component ``timelapse``."""
 
     def __init__(
-        self, config: ConfigHelper, link: EngineLink, remote: RemoteMethods
+        self,
+        config: ConfigHelper,
+        link: EngineLink,
+        remote: RemoteMethods,
+        on_configured: Callable[[object], None],
     ) -> None:
+        """``on_configured`` is told what the engine answered to the settings."""
         self._server: Server = config.get_server()
         self._link = link
         self._remote = remote
+        self._on_configured = on_configured
         self.output_path: Path | None = config.getpath("output_path", None)
         for option in filter(config.has_option, FOREIGN_OPTIONS):
             config.get(option)  # else Moonraker warns of an unparsed option
@@ -151,6 +159,8 @@ class TimelapseFacade:
                 "timelapse.saveframes", {}, SAVE_FRAMES_TIMEOUT_S
             )
         except LinkError as error:
+            if not self._panel.rendering:
+                self._tell(self._panel.render_failed(str(error)))
             raise self._error(str(error), error.http_status) from None
         name = result.get("zipfile") if isinstance(result, dict) else None
         return {
@@ -242,8 +252,12 @@ class TimelapseFacade:
         """Tell the engine the settings; again later if it does not answer."""
         await self._store.loaded()
         settings = {**self._settings.values, "camera": self._camera()}
+        if self.output_path is not None:
+            settings["output_path"] = str(self.output_path)
         try:
-            await self._link.call("timelapse.configure", {"settings": settings})
+            answer = await self._link.call(
+                "timelapse.configure", {"settings": settings}
+            )
         except EngineAbsent:
             return
         except EngineError as error:
@@ -254,6 +268,7 @@ class TimelapseFacade:
             self._configuring.request()
         else:
             self._configured = settings
+            self._on_configured(answer)
 
     async def _refresh(self) -> None:
         """Tell pages that were opened without the engine what it has."""

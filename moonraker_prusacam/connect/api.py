@@ -16,23 +16,21 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
-import attrs
 from yarl import URL
 
 from moonraker_prusacam.errors import (
     ClosedError,
     ConfigError,
     ConnectUnavailable,
-    PrusaConnectError,
     SnapshotRejected,
-    TokenRejected,
+    SnapshotTooLarge,
 )
 from moonraker_prusacam.version import __version__
+
+from .refusals import Reply, error_of
 
 if TYPE_CHECKING:
     from moonraker_prusacam.secret import Secret
@@ -45,34 +43,18 @@ BODY_TIMEOUT_S = 5.0  # an answer's body, which only explains its status
 KEEPALIVE_S = 75.0  # longer than the usual intervals of uploads
 MAX_BODY_BYTES = 64 * 1024
 MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
-MAX_RETRY_AFTER_S = 24 * 3600.0
-MAX_REASON = 200
+MAX_REDIRECTS = 2
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 CONNECTIONS = 2  # a snapshot never waits for an info
 USER_AGENT = f"moonraker-prusacam/{__version__}"
-
-HOW_TO_RENEW = (
-    'open the printer in Prusa Connect, choose Camera, "Add new other camera", put '
-    "the new token into prusacam.conf, and restart the engine"
-)
-OTHER_FINGERPRINT = (
-    "Prusa Connect knows this token by another fingerprint, or it was made for another "
-    "kind of camera: restore the old fingerprint file, or " + HOW_TO_RENEW
-)
-REFUSED = "Prusa Connect does not accept the token (any more): " + HOW_TO_RENEW
-
-
-@attrs.frozen
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class ConnectApi:
     """One camera's requests to Prusa Connect; any 2xx is success.
 
     Raises TokenRejected when the user must act, ConnectUnavailable when waiting may
-    help, SnapshotRejected otherwise. No error shows the token or the fingerprint.
+    help, SnapshotTooLarge, and SnapshotRejected otherwise. No error shows the token or
+    the fingerprint.
     """
 
     def __init__(
@@ -97,7 +79,7 @@ class ConnectApi:
         """Send one JPEG of at most 16 MiB."""
         size_bytes = memoryview(jpeg).nbytes
         if not 0 < size_bytes <= MAX_SNAPSHOT_BYTES:
-            raise SnapshotRejected(
+            raise SnapshotTooLarge(
                 f"a snapshot has 1 byte to 16 MiB, this one has {size_bytes} bytes"
             )
         await self._put("c/snapshot", jpeg, "image/jpg")
@@ -143,7 +125,33 @@ class ConnectApi:
             )
         return self._session
 
-    async def _put(self, path: str, body: BytesLike, content_type: str) -> _Answer:
+    async def _put(self, path: str, body: BytesLike, content_type: str) -> Reply:
+        """Send ``body``; a redirection is followed to https of the same host only."""
+        url = self._server / path
+        for _ in range(1 + MAX_REDIRECTS):
+            reply = await self._put_once(url, body, content_type)
+            if 200 <= reply.status < 300:
+                return reply
+            if reply.status not in REDIRECTS:
+                raise error_of(reply, self._redacted)
+            url = self._redirected(url, reply)
+        raise SnapshotRejected(f"{self._server.host} redirects in a circle")
+
+    def _redirected(self, url: URL, reply: Reply) -> URL:
+        """Where ``reply`` points to; the secrets in a request go nowhere else."""
+        location = reply.headers.get("Location", "")
+        with contextlib.suppress(ValueError):
+            target = url.join(URL(location))
+            if location and target.scheme == "https" and target.host == url.host:
+                return target
+        place = self._redacted(_origin(location))
+        raise SnapshotRejected(
+            f"{self._server.host} points to another address{place}; "
+            f"check the server in prusacam.conf (HTTP {reply.status})",
+            status=reply.status,
+        )
+
+    async def _put_once(self, url: URL, body: BytesLike, content_type: str) -> Reply:
         session = self._opened()
         headers = {
             "Token": self._token.reveal(),
@@ -154,54 +162,21 @@ class ConnectApi:
         }
         try:
             async with session.put(
-                self._server / path,
+                url,
                 data=io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
             ) as response:
                 content = await _read_limited(response)
-                answer = _Answer(response.status, response.headers, content)
+                reply = Reply(response.status, response.headers, content)
         except TimeoutError:
             trouble = f"no answer from {self._server.host} in time"
         except (aiohttp.ClientError, OSError) as error:
             trouble = f"{self._server.host}: {_describe(error)}"
         else:
-            return self._judge(answer)
+            return reply
         # Not inside the handler: aiohttp's errors carry the headers of the request.
         raise ConnectUnavailable(self._redacted(trouble))
-
-    def _judge(self, answer: _Answer) -> _Answer:
-        """``answer`` if it is a success, raise what it means otherwise."""
-        status = answer.status
-        if 200 <= status < 300:
-            return answer
-        raise self._error(answer)
-
-    def _error(self, answer: _Answer) -> PrusaConnectError:
-        status = answer.status
-        # Masked before it is cut: half a token is too much as well.
-        reason = self._redacted(_reason(answer.body))[:MAX_REASON].strip()
-        told = f"HTTP {status}{reason and f', {reason}'}"
-        if status in (400, 401, 403) and _is_about_fingerprint(answer.body):
-            return TokenRejected(f"{OTHER_FINGERPRINT} ({told})", status=status)
-        if status in (401, 403):
-            return TokenRejected(f"{REFUSED} ({told})", status=status)
-        if status == 429 or status >= 500:
-            return ConnectUnavailable(
-                f"Prusa Connect is busy or out of order ({told})",
-                status=status,
-                retry_after_s=retry_after_s(answer.headers),
-            )
-        if 300 <= status < 400:
-            place = self._redacted(_origin(answer.headers.get("Location", "")))
-            return SnapshotRejected(
-                f"{self._server.host} points to another address{place}; "
-                f"check the server in prusacam.conf (HTTP {status})",
-                status=status,
-            )
-        return SnapshotRejected(
-            f"Prusa Connect did not take the request ({told})", status=status
-        )
 
     def _redacted(self, text: str) -> str:
         for secret in (self._token.reveal(), self._fingerprint):
@@ -233,30 +208,6 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After (RFC 9110: a number or a date), None without one.
-
-    A date is compared with the server's own Date, because a small host's clock may be
-    years off.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isdecimal() and text.isascii():
-        return min(float(text), MAX_RETRY_AFTER_S)
-    until = _http_date(text)
-    if until is None:
-        return None
-    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(0.0, min((until - now).total_seconds(), MAX_RETRY_AFTER_S))
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
-
-
 async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
     """At most ``MAX_BODY_BYTES`` of the body, or what came until it broke."""
     body = bytearray()
@@ -268,27 +219,6 @@ async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
                     break
                 body += chunk
     return bytes(body)
-
-
-def _is_about_fingerprint(body: bytes) -> bool:
-    """Whether a refusal is FORBIDDEN_INVALID_FINGERPRINT or "Invalid fingerprint"."""
-    return b"fingerprint" in body.lower()
-
-
-def _reason(body: bytes) -> str:
-    """What a refusal says in words, on one line; empty when it says nothing."""
-    with contextlib.suppress(ValueError, RecursionError):
-        error = json.loads(body)
-        if isinstance(error, dict):
-            words = (error.get(key) for key in ("code", "message", "detail"))
-            text = " ".join(word for word in words if isinstance(word, str))
-            return _one_line(text)
-    return ""
-
-
-def _one_line(text: str) -> str:
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return shown.strip()
 
 
 def _origin(location: str) -> str:

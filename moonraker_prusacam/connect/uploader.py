@@ -4,51 +4,50 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sends the newest frame when it is due, and goes on for ever.
 
-One request is in flight at most, and uploads are at least MIN_GAP_S apart. What fails
-is not queued: the next upload takes the newest frame. No error makes the uploader
-forget its token, since a server's bad day answers 401, too.
+One request is in flight at most. What fails is not queued: the next upload takes the
+newest frame. No error makes the uploader forget its token, since a server's bad day
+answers 401, too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
-import random
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from moonraker_prusacam.errors import (
-    ConnectUnavailable,
     FrameUnavailable,
     PrusaConnectError,
     SnapshotRejected,
+    SnapshotTooLarge,
+    SnapshotUnfit,
 )
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
+from . import memory as memories
+from .clock import SystemClock
+from .picture import Shape, prepare
+from .report import Report
+from .schedule import MIN_GAP_S, Schedule
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from moonraker_prusacam.camera import Camera
-    from moonraker_prusacam.config import ConnectConfig
+    from moonraker_prusacam.camera import Frame
+    from moonraker_prusacam.config import CameraConfig, ConnectConfig
+
+    from .clock import Clock
+    from .picture import Prepared
 
 log = logging.getLogger(__name__)
 
-# Prusa Connect takes at most one picture in 10 s; more give blank or half images.
-MIN_GAP_S = 10.0
-PERIOD_S = {"TEN_SEC": 10.0, "THIRTY_SEC": 30.0, "SIXTY_SEC": 60.0, "TEN_MIN": 600.0}
-LAYERS = {"EACH_LAYER": 1, "FIFTH_LAYER": 5}
 FRAME_TIMEOUT_S = 5.0
-FIRST_BACKOFF_S = 10.0
-LAST_BACKOFF_S = 300.0
-FAULT_PROBE_S = 300.0
-MAX_RETRY_AFTER_S = 3600.0
-FINISHED = (
-    PrintEventKind.COMPLETE,
-    PrintEventKind.CANCELLED,
-    PrintEventKind.ERROR,
-)
+ENDED = (PrintEventKind.COMPLETE, PrintEventKind.CANCELLED, PrintEventKind.ERROR)
 
 
 class SnapshotApi(Protocol):
@@ -61,80 +60,113 @@ class SnapshotApi(Protocol):
         """Send the description of the camera; raises PrusaConnectError."""
 
 
+class FrameSource(Protocol):
+    """What an uploader needs of a camera."""
+
+    @property
+    def name(self) -> str:
+        """The camera's name."""
+
+    @property
+    def config(self) -> CameraConfig:
+        """The camera's section."""
+
+    async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
+        """The first frame that began after ``than_ns``; raises FrameUnavailable."""
+
+
 class SnapshotUploader:
     """Owns the uploads of one camera."""
 
     def __init__(
         self,
         config: ConnectConfig,
-        camera: Camera,
+        camera: FrameSource,
         api: SnapshotApi,
-        info: Mapping[str, Any],
+        describe: Callable[[int, int], Mapping[str, Any]],
         notify: Callable[[dict[str, Any]], None],
+        memory_path: Path,
         *,
+        clock: Clock | None = None,
         min_gap_s: float = MIN_GAP_S,
     ) -> None:
         self.camera = camera
         self._config = config
         self._api = api
-        self._info = info
+        self._describe = describe
         self._notify = notify
+        self._memory_path = memory_path
+        self._memory = memories.Memory()
+        self._clock = clock or SystemClock()
         self._min_gap_s = min_gap_s
-        self._period_s = PERIOD_S.get(config.trigger_scheme)
-        self._layers = LAYERS.get(config.trigger_scheme)
-        self._layer: int | None = None
+        self._schedule = self._make_schedule()
+        self._shape = Shape.of(config, camera.config)
+        self._report = Report(self._clock)
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
-        self._info_sent = False
-        # An engine that was killed a moment ago may have uploaded just before.
-        self._last_end = time.monotonic()
-        self._retry_at: float | None = None
-        self._backoff_s = FIRST_BACKOFF_S
-        self._accepted = self._failed = self._bytes = 0
-        self._last_accepted: float | None = None
-        self._last_error: str | None = None
+        self._info: Mapping[str, Any] | None = None
+        self._digest: bytes | None = None
+        self._smaller = False
         self._state_log = StateLog(log, f"Prusa Connect, camera {camera.name}")
         self._tasks = TaskOwner(f"connect:{camera.name}")
 
-    def start(self) -> None:
-        """Begin to upload."""
+    async def start(self) -> None:
+        """Begin to upload, where an earlier run ended."""
+        stored = await asyncio.to_thread(memories.load, self._memory_path)
+        self._memory = stored.configured(self._config.trigger_scheme)
+        self._schedule = self._make_schedule()
         self._tasks.start("uploads", self._run())
 
     async def aclose(self) -> None:
         """Stop; an upload that is under way is abandoned. Idempotent."""
+        if not self._tasks:
+            return
         await self._tasks.aclose()
         for future in self._waiting:
             future.cancel()
+        if self._schedule.sent_s is not None:
+            self._memory = self._memory.sent(self._schedule.sent_s)
+        await asyncio.to_thread(memories.save, self._memory_path, self._memory)
 
     @property
     def status(self) -> dict[str, Any]:
         """What the user wants to know about the uploads."""
+        now_s = self._clock.monotonic_s()
+        due_s = self._schedule.due_s(now_s)
         return {
             "camera": self.camera.name,
             "server": self._config.server,
-            "trigger_scheme": self._config.trigger_scheme,
-            "accepted": self._accepted,
-            "failed": self._failed,
-            "bytes": self._bytes,
-            "last_accepted": self._last_accepted,
-            "error": self._last_error,
+            "trigger_scheme": self._schedule.scheme,
+            "chosen_in": self._chosen_in,
+            "upload_when": str(self._config.upload_when),
+            **self._report.as_json(),
+            "bytes_in_hour": self._schedule.bytes_in_hour(now_s),
+            "over_hourly_limit": self._schedule.is_over_budget(now_s),
+            "next_in_s": None if due_s is None else round(max(0.0, due_s - now_s), 1),
         }
 
     def handle(self, event: PrintEvent) -> None:
         """Follow the printer: layers where they trigger, and the end of every print."""
-        if event.kind in FINISHED:
-            self._wake.set()
-        layer = event.print.layer if event.print else None
-        if self._layers and layer and layer != self._layer:
-            self._layer = layer
-            # A layer does not knock at a server that has just refused.
-            if (layer - 1) % self._layers == 0 and self._retry_at is None:
-                self._wake.set()
+        state = event.print
+        self._schedule.print_changed(
+            is_active=state is not None and state.is_active,
+            now_s=self._clock.monotonic_s(),
+        )
+        if event.kind in ENDED:
+            self._schedule.print_ended()
+        elif state is not None and state.layer is not None:
+            self._schedule.layer_changed(state.layer)
+        self._wake.set()
 
     async def upload(self) -> None:
         """Upload as soon as the gap allows; raises what made it fail."""
+        if self._schedule.is_over_budget(self._clock.monotonic_s()):
+            raise SnapshotRejected(
+                f"camera '{self.camera.name}': max_bytes_per_hour is used up"
+            )
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
+        self._schedule.ask()
         self._wake.set()
         try:
             await future
@@ -142,97 +174,143 @@ class SnapshotUploader:
             if future in self._waiting:
                 self._waiting.remove(future)
 
+    @property
+    def _chosen_in(self) -> str:
+        """Where the trigger scheme was decided."""
+        memory = self._memory
+        follows = memory.configured_scheme is None or memory.follows_page
+        if not follows:
+            return "prusacam.conf"
+        return "Prusa Connect" if memory.page_scheme else "default"
+
+    def _make_schedule(self) -> Schedule:
+        return Schedule(
+            self._memory.scheme,
+            self._config.upload_when,
+            self._clock.monotonic_s(),
+            min_gap_s=self._min_gap_s,
+            max_bytes_per_hour=self._config.max_bytes_per_hour,
+            last_s=self._memory.last_s(),
+        )
+
     async def _run(self) -> None:
-        if self._period_s is None:
-            await self._due()
-        else:
-            await self._keep_gap()
+        if self._schedule.due_s(self._clock.monotonic_s()) is None:
+            await self._introduce()
         while True:
+            await self._until_due()
+            waiting, self._waiting = self._waiting, []
+            self._schedule.sending()
             try:
                 await self._upload()
-            except (FrameUnavailable, PrusaConnectError) as error:
-                self._note_failure(error)
+            except SnapshotTooLarge as error:
+                self._too_large(error, waiting)
+            except (FrameUnavailable, SnapshotUnfit, PrusaConnectError) as error:
+                self._failed(error, waiting)
+            except asyncio.CancelledError:
+                for future in waiting:
+                    future.cancel()
+                raise
             except Exception:  # a bug must not end the uploads
                 log.exception("Prusa Connect: an upload failed")
-                self._retry_at = time.monotonic() + FAULT_PROBE_S
-            await self._due()
+                self._failed(PrusaConnectError("internal error; see the log"), waiting)
+            else:
+                _settle(waiting, None)
 
-    async def _due(self) -> None:
-        """Wait for the next period, retry or request, and for the gap."""
-        now = time.monotonic()
-        due = self._retry_at
-        if due is None and self._period_s is not None:
-            due = self._last_end + self._period_s
+    async def _introduce(self) -> None:
+        """Tell who the camera is, and learn what the user chose in the web page."""
         try:
-            async with asyncio.timeout(None if due is None else max(0.0, due - now)):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-        await self._keep_gap()
-        self._wake.clear()
+            frame = await self._newest_frame()
+            _, picture = await asyncio.to_thread(_look_at, frame, self._shape, False)
+            await self._send_info(picture.width, picture.height)
+        except (FrameUnavailable, SnapshotUnfit, PrusaConnectError) as error:
+            self._tell_failure(error)  # the first snapshot does it
 
-    async def _keep_gap(self) -> None:
-        gap_s = self._last_end + self._min_gap_s - time.monotonic()
-        await asyncio.sleep(max(0.0, gap_s))
+    async def _until_due(self) -> None:
+        while True:
+            now_s = self._clock.monotonic_s()
+            due_s = self._schedule.due_s(now_s)
+            if due_s is not None and due_s <= now_s:
+                return
+            self._wake.clear()
+            await self._clock.wait(self._wake, due_s)
 
     async def _upload(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        frame = await self._newest_frame()
+        digest, picture = await asyncio.to_thread(
+            _look_at, frame, self._shape, self._smaller
+        )
+        if digest == self._digest:
+            raise SnapshotUnfit(self._report.frozen())
+        size_bytes = 0
         try:
-            now = time.monotonic_ns()
-            stale_ns = int(self.camera.config.stale_after_s * 1e9)
-            frame = await self.camera.wait_newer(now - stale_ns, FRAME_TIMEOUT_S)
-            try:
-                await self._send_info(frame.width, frame.height)
-                await self._api.put_snapshot(frame.data)
-            finally:
-                # The gap is the server's: it counts from when the last one was there.
-                self._last_end = time.monotonic()
-        except (FrameUnavailable, PrusaConnectError) as error:
-            _settle(waiting, error)
-            raise
-        except Exception:
-            _settle(waiting, PrusaConnectError("internal error; see the log"))
-            raise
-        except asyncio.CancelledError:
-            for future in waiting:
-                future.cancel()
-            raise
-        self._accepted += 1
-        self._bytes += len(frame.data)
-        self._last_accepted = time.time()
-        self._last_error = self._retry_at = None
-        self._backoff_s = FIRST_BACKOFF_S
+            await self._send_info(picture.width, picture.height)
+            size_bytes = len(picture.data)
+            await self._api.put_snapshot(picture.data)
+        finally:
+            # The gap is the server's: it counts from when the last one was there.
+            self._schedule.attempted(self._clock.monotonic_s(), size_bytes)
+        self._digest = digest
+        self._schedule.accepted()
         self._state_log.report("snapshots are accepted", logging.INFO)
-        self._notify({"event": "accepted", **self.status})
-        _settle(waiting, None)
+        has_recovered = self._report.accepted(size_bytes, picture, frame.wall_time)
+        self._notify({"event": "accepted", "recovered": has_recovered, **self.status})
+
+    async def _newest_frame(self) -> Frame:
+        stale_ns = int(self.camera.config.stale_after_s * 1e9)
+        since_ns = time.monotonic_ns() - stale_ns
+        return await self.camera.wait_newer(since_ns, FRAME_TIMEOUT_S)
 
     async def _send_info(self, width: int, height: int) -> None:
-        if self._info_sent:
+        info = await asyncio.to_thread(self._describe, width, height)
+        if info == self._info:
             return
-        config = {**self._info, "resolution": {"width": width, "height": height}}
         try:
-            await self._api.put_info({"config": config})
+            record = await self._api.put_info(info)
         except SnapshotRejected as error:
             # The description is a courtesy; pictures are what the user came for.
             log.warning("Prusa Connect, camera %s: info: %s", self.camera.name, error)
-        self._info_sent = True
+            record = {}
+        self._info = info
+        told = self._memory.page_said(record)
+        if told != self._memory:
+            self._memory = told
+            self._schedule.scheme = told.scheme
+            await asyncio.to_thread(memories.save, self._memory_path, told)
 
-    def _note_failure(self, error: FrameUnavailable | PrusaConnectError) -> None:
-        self._failed += 1
-        changed = self._last_error != str(error)
-        self._last_error = str(error)
-        if isinstance(error, ConnectUnavailable):
-            delay_s = self._backoff_s * random.uniform(0.8, 1.2)  # noqa: S311
-            delay_s = max(delay_s, min(error.retry_after_s or 0.0, MAX_RETRY_AFTER_S))
-            self._backoff_s = min(self._backoff_s * 2, LAST_BACKOFF_S)
-            self._retry_at = time.monotonic() + delay_s
-        elif isinstance(error, PrusaConnectError):
-            self._retry_at = time.monotonic() + FAULT_PROBE_S
-        else:
-            period_s = self._period_s
-            self._retry_at = period_s and time.monotonic() + period_s
-        if self._state_log.report(str(error)) or changed:
+    def _too_large(
+        self, error: SnapshotTooLarge, waiting: list[asyncio.Future[None]]
+    ) -> None:
+        """Make the next one smaller; it serves those who wait for this one, too."""
+        if self._smaller:
+            self._failed(SnapshotRejected(str(error), status=error.status), waiting)
+            return
+        self._smaller = True
+        self._state_log.report(f"{error}; smaller ones are sent from now on")
+        self._schedule.failed(error, self._clock.monotonic_s())
+        self._waiting[:0] = waiting
+
+    def _failed(
+        self,
+        error: FrameUnavailable | SnapshotUnfit | PrusaConnectError,
+        waiting: list[asyncio.Future[None]],
+    ) -> None:
+        self._schedule.failed(error, self._clock.monotonic_s())
+        self._tell_failure(error)
+        _settle(waiting, error)
+
+    def _tell_failure(
+        self, error: FrameUnavailable | SnapshotUnfit | PrusaConnectError
+    ) -> None:
+        is_news = self._report.failed(error)
+        if self._state_log.report(str(error)) or is_news:
             self._notify({"event": "failed", **self.status})
+        if self._report.is_alarming():
+            self._notify({"event": "alarm", **self.status})
+
+
+def _look_at(frame: Frame, shape: Shape, smaller: bool) -> tuple[bytes, Prepared]:
+    digest = hashlib.blake2b(frame.data, digest_size=16).digest()
+    return digest, prepare(frame.data, shape, smaller=smaller)
 
 
 def _settle(waiting: list[asyncio.Future[None]], error: Exception | None) -> None:

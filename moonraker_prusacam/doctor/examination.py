@@ -99,9 +99,8 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
         if options.dry_run:
             uploads[name] = partial(tell_uploads, name, uploader.status)
         else:
-            uploads[name] = partial(
-                examine_upload, name, partial(_upload_through, uploader)
-            )
+            upload = partial(_upload_through, uploader, engine.cameras[name])
+            uploads[name] = partial(examine_upload, name, upload)
     listed = engine.describe_cameras()
     return await run_checks(
         [
@@ -204,8 +203,8 @@ def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Chec
     return checks
 
 
-async def _upload_through(uploader: SnapshotUploader) -> None:
-    await fresh_frame(uploader.camera)  # without one there is nothing to try
+async def _upload_through(uploader: SnapshotUploader, camera: Camera) -> None:
+    await fresh_frame(camera)  # without one there is nothing to try
     await uploader.upload()
 
 

@@ -88,8 +88,12 @@ class Stand:
         timelapse_options: str = "",
         preferred_port: int = 0,
         panels: bool = False,
+        panel_options: str = "",
     ) -> None:
-        """``panels``: the timelapse panels of Mainsail and Fluidd are served, too."""
+        """``panels``: the timelapse panels of Mainsail and Fluidd are served, too.
+
+        ``panel_options`` stand in Moonraker's section ``[timelapse]``.
+        """
         self.folder = folder
         self.data_path = folder / "printer_data"
         self.gcodes_path = self.data_path / "gcodes"
@@ -113,7 +117,7 @@ class Stand:
             self.data_path,
             klippy_socket,
             config=f"\n[prusacam]\nsocket: {self.engine_socket}\n"
-            + ("[timelapse]\n" if panels else ""),
+            + (f"[timelapse]\n{panel_options}" if panels else ""),
             extra_components=folder / "components",
             python=moonraker,
         )

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from .job import Job, JobState
-from .timelapse import Timelapse, summary
+from .notice import summary
+from .timelapse import Timelapse
 
 __all__ = ["Job", "JobState", "Timelapse", "summary"]

@@ -11,6 +11,7 @@ and segments of two encoders do not join. So those that are there are made again
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from moonraker_prusacam.errors import RenderError
 
 from .look import Look, captions
 from .preview import pictures_of
+from .remake import configured
 from .video import EncodeSettings, FFmpeg, find_ffmpeg, hold_segment, seal
 from .video.codec import LIBX264, codec_named
 from .video.hardware import choose_codec
@@ -47,8 +49,11 @@ log = logging.getLogger(__name__)
 class Encoder:
     """Encodes segments; one at a time is the business of its caller."""
 
-    def __init__(self, config: TimelapseConfig, looks: Looks) -> None:
+    def __init__(
+        self, config: TimelapseConfig, looks: Looks, work_path: Path | None = None
+    ) -> None:
         self.config = config
+        self._work_path = work_path
         self._looks = looks
         self._ffmpeg: FFmpeg | None = None
         self._chosen: dict[Size, Codec] = {}
@@ -58,14 +63,14 @@ class Encoder:
         """The program; raises RenderError when there is none."""
         if self._ffmpeg is None:
             program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
-            self._ffmpeg = FFmpeg(program)
+            self._ffmpeg = FFmpeg(program, self._work_path)
         return self._ffmpeg
 
     def settings(self, job: Job) -> EncodeSettings:
         """What all segments of ``job`` have in common."""
         look = job.record.look or Look()
         return EncodeSettings(
-            crf=self.config.crf,
+            crf=configured(self.config, job.record).crf,
             size=job.record.size,
             flip_horizontal=look.flip_horizontal,
             flip_vertical=look.flip_vertical,
@@ -147,7 +152,9 @@ class Encoder:
             size = await asyncio.to_thread(_size_of_first, shown)
             record.codec = (await self._choose(size)).name
         if record != before:
-            await asyncio.to_thread(job.save)
+            # A disk that is too full for it gets room by the segment.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(job.save)
 
     async def _choose(self, size: Size | None) -> Codec:
         """libx264, or what is better where that is wanted."""
@@ -167,9 +174,9 @@ class Encoder:
         """Encode the segments that are there with libx264."""
         ffmpeg = await self.ffmpeg()
         # What the look asks for is in their pictures.
-        settings = EncodeSettings(crf=self.config.crf)
+        settings = EncodeSettings(crf=self.settings(job).crf)
         for segment in contents.segments:
-            async with workspace({}) as folder:
+            async with workspace({}, ffmpeg.scratch) as folder:
                 pictures = await pictures_of(ffmpeg, segment, folder)
                 if len(pictures) != segment.frames:
                     raise RenderError(

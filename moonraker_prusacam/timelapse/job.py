@@ -14,36 +14,40 @@ which makes the folder the truth about what was recorded; ``job.json`` holds the
 from __future__ import annotations
 
 import enum
-import functools
 import json
 import re
 import shutil
+import threading
 import time
 import uuid
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import cattrs
 
-from moonraker_prusacam.durable import write_file
+from moonraker_prusacam.boot import boot_id
+from moonraker_prusacam.durable import sync_directory, write_file
 from moonraker_prusacam.errors import TimelapseError
 
 from .look import Look  # noqa: TC001 - cattrs resolves it
+from .remake import Remake  # noqa: TC001 - cattrs resolves it
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moonraker_prusacam.print_job import PrintState
 
 SCHEMA = 1
 RECORD = "job.json"
 NEWEST = "newest.jpg"
+# What a folder is called from the moment that its job is removed.
+REMOVED = ".removed-"
 IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
 INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
 MIN_FREE_BYTES = 256 << 20
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class JobState(enum.StrEnum):
@@ -76,7 +80,9 @@ class JobRecord:
     gaps: int = 0
     frames: int = 0
     chosen: int = 0  # frames that motion data found a better one for
-    last_number: int = 0
+    last_number: int = 0  # of the frame that was stored or missed last
+    last_layer: int | None = None
+    opened_s: float = 0.0  # on the clock of this boot
     size: tuple[int, int] | None = None
     look: Look | None = None  # of the first segment, and so of all
     codec: str | None = None  # like look
@@ -87,6 +93,7 @@ class JobRecord:
     video_bytes: int | None = None
     finished: float | None = None
     error: str | None = None
+    remake: Remake | None = None
 
 
 @attrs.frozen
@@ -143,6 +150,8 @@ class Job:
     def __init__(self, path: Path, record: JobRecord) -> None:
         self.path = path
         self.record = record
+        self._saving = threading.Lock()
+        self._newest_number = 0
 
     @classmethod
     def create(
@@ -168,12 +177,14 @@ class Job:
             style=style,
             print_id=print_id,
             created=time.time(),
+            opened_s=time.monotonic(),
             boot_id=boot_id(),
             print_started_s=None,
         )
         job = cls(jobs_path / identity, record)
         try:
             job.path.mkdir(parents=True)
+            sync_directory(jobs_path)
             job.save()
         except OSError as error:
             job.remove()
@@ -201,8 +212,9 @@ class Job:
 
     def save(self) -> None:
         """Write ``job.json``, whole or not at all; raises OSError."""
-        text = json.dumps(cattrs.unstructure(self.record), indent=1)
-        write_file(self.path / RECORD, text.encode())
+        with self._saving:  # what is written last is what is true last
+            text = json.dumps(cattrs.unstructure(self.record), indent=1)
+            write_file(self.path / RECORD, text.encode())
 
     def note_print(self, state: PrintState) -> None:
         """Take over what is known of the print, without saving it."""
@@ -243,16 +255,14 @@ class Job:
         """
         suffix = "" if layer is None else f"-layer-{layer}"
         try:
-            if shutil.disk_usage(self.path).free < MIN_FREE_BYTES:
-                raise TimelapseError(
-                    f"less than {MIN_FREE_BYTES >> 20} MiB are free at {self.path}"
-                )
+            require_room(self.path)
             path = self.path / f"frame-{number:06d}{suffix}.jpg"
             write_file(path, data)
         except OSError as error:
             raise TimelapseError(f"{self.path}: {error.strerror}") from error
-        with suppress(OSError):  # some file systems have no hard links
-            self._note_newest(path)
+        if number >= self._newest_number:  # a better one may come for one before
+            self._newest_number = number
+            self.note_newest(path)
 
     def add_inset(self, data: bytes | memoryview, number: int) -> None:
         """Store the picture of a second camera, before its frame; raises OSError."""
@@ -268,14 +278,18 @@ class Job:
 
     @property
     def newest(self) -> Path:
-        """A second name of the frame that was stored last, if it is still known."""
+        """A second name of the last frame, if it is still known."""
         return self.path / NEWEST
 
-    def _note_newest(self, path: Path) -> None:
+    def note_newest(self, path: Path) -> None:
+        """Give the frame at ``path`` its second name."""
         temporary = self.path / f".{NEWEST}"
-        temporary.unlink(missing_ok=True)
-        temporary.hardlink_to(path)
-        temporary.replace(self.newest)
+        with suppress(OSError):  # some file systems have no hard links
+            temporary.unlink(missing_ok=True)
+            temporary.hardlink_to(path)
+            temporary.replace(self.newest)
+            # It stays where both are names of the same frame already.
+            temporary.unlink(missing_ok=True)
 
     def discard_frames(self) -> None:
         """Unlink everything but the record, once a video holds the frames.
@@ -287,12 +301,30 @@ class Job:
                 path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the whole directory."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove the whole directory; after a kill, ``remove_stillborn`` goes on."""
+        removed = self.path.with_name(f"{REMOVED}{self.path.name}")
+        with suppress(OSError):
+            self.path.rename(removed)
+        for path in (removed, self.path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def require_room(folder: Path, size_bytes: int = 0) -> None:
+    """Raise TimelapseError if ``size_bytes`` more would take the last room."""
+    if shutil.disk_usage(folder).free - size_bytes < MIN_FREE_BYTES:
+        raise TimelapseError(
+            f"less than {MIN_FREE_BYTES >> 20} MiB are free at {folder}"
+        )
 
 
 def remove_stillborn(path: Path) -> bool:
-    """Remove a job directory that never got its record; False where there is more."""
+    """Remove a directory that never got its record, or whose removal was cut short.
+
+    False where there is more.
+    """
+    if path.name.startswith(REMOVED):
+        shutil.rmtree(path, ignore_errors=True)
+        return True
     if not IDENTITY.fullmatch(path.name) or (path / RECORD).exists():
         return False
     try:
@@ -302,12 +334,3 @@ def remove_stillborn(path: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-@functools.cache
-def boot_id() -> str:
-    """Changes with every boot; monotonic times of two boots do not compare."""
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

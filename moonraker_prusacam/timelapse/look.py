@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import CameraConfig, TrackConfig
 
     from .job import Job, JobRecord, StoredFrame
+    from .remake import Remake
 
 UNKNOWN = "-"
 
@@ -72,8 +73,12 @@ class Looks:
 
     def of(self, job: Job) -> Look:
         """The look of a new job like this one."""
-        look = Look(*self._turned(job.record.camera))
-        track = self._tracks.get(job.record.track)
+        look = self._configured(job.record)
+        return look if job.record.remake is None else asked(look, job.record.remake)
+
+    def _configured(self, record: JobRecord) -> Look:
+        look = Look(*self._turned(record.camera))
+        track = self._tracks.get(record.track)
         if track is None:
             return look
         turned = (track.flip_horizontal, track.flip_vertical, track.rotation)
@@ -105,6 +110,16 @@ class Looks:
         if camera is None:
             return False, False, 0
         return camera.flip_horizontal, camera.flip_vertical, camera.rotation
+
+
+def asked(look: Look, remake: Remake) -> Look:
+    """``look``, but for what was asked; a second camera's pictures are not kept."""
+    chosen = {
+        name: value
+        for name in ("flip_horizontal", "flip_vertical", "rotation")
+        if (value := getattr(remake, name)) is not None
+    }
+    return attrs.evolve(look, **chosen, inset=None)
 
 
 def captions(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,14 +39,15 @@ class Panel:
         self._spelling = 0
 
     def open(self) -> None:
-        """Find what an earlier run showed; raises OSError."""
+        """Find what an earlier run showed last; raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(self.folder.iterdir()):
+        for path in sorted(self.folder.iterdir(), key=_age):
             suffix = path.suffix.removeprefix(".")
             number = path.stem.removeprefix("frame")
             if suffix in SPELLINGS and number.isdecimal():
                 self.frame_file, self.frame_count = path.name, int(number)
                 self._spelling = SPELLINGS.index(suffix)
+        self._clear()
 
     def show(self, job: Job, number: int) -> None:
         """Show the newest frame of ``job`` as its ``number``-th; raises OSError."""
@@ -62,7 +64,15 @@ class Panel:
         except OSError:
             shutil.copyfile(job.newest, temporary)
         temporary.replace(path)
-        for old in self.folder.iterdir():
-            if old.name != name:
-                old.unlink(missing_ok=True)
         self.frame_file, self.frame_count = name, number
+        self._clear()
+
+    def _clear(self) -> None:
+        for old in self.folder.iterdir():
+            if old.name != self.frame_file:
+                with suppress(OSError):
+                    old.unlink()
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return path.lstat().st_mtime_ns, path.name

@@ -4,6 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user chose in a panel, over what prusacam.conf says.
 
+One of them comes from moonraker.conf: ``output_path``, where prusacam.conf has none.
+
 Moonraker's side keeps the settings and has checked their types; the engine keeps a
 copy, so that it knows them before Moonraker is up. Names are moonraker-timelapse's.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,7 +23,6 @@ from moonraker_prusacam.durable import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
 
@@ -67,6 +69,9 @@ def apply(
         changes["crf"] = crf
     delay_s = _number(settings, "stream_delay_compensation", config.frame_delay_s)
     changes["frame_delay_s"] = min(MAX_DELAY_S, delay_s)
+    folder = settings.get("output_path")
+    if config.output_path is None and isinstance(folder, str) and folder[:1] == "/":
+        changes["output_path"] = Path(folder)
     return attrs.evolve(config, **changes)
 
 

@@ -109,6 +109,8 @@ class Recorder:
         self._stored = contents.last_number
         if contents.frames:
             self._layer = contents.frames[-1].layer
+        if record.last_number > contents.last_number:
+            self._layer = record.last_layer
         record.frames = contents.count
         self._tasks.start("frames", self._run())
         self._tasks.start("interval", self._keep_time())
@@ -184,7 +186,6 @@ class Recorder:
     def _queue(
         self, layer: int | None, monotonic_ns: int, number: int, *, is_parked: bool
     ) -> bool:
-        self.job.record.last_number = number
         try:
             self._triggers.put_nowait(Trigger(layer, monotonic_ns, number))
         except asyncio.QueueFull:
@@ -246,6 +247,7 @@ class Recorder:
             await self._take_inset(trigger)
         record = self.job.record
         await asyncio.to_thread(self._store, frame, trigger)
+        self._settled(trigger)
         if trigger.number > self._stored:
             record.frames += 1
             self._stored = trigger.number
@@ -277,6 +279,14 @@ class Recorder:
     async def _missed(self, reason: str, trigger: Trigger) -> None:
         if trigger.found is not None:
             return  # there is one, only not the best
+        self._settled(trigger)
         self.job.record.gaps += 1
         self._state_log.report(reason)
+        with suppress(OSError):  # a frame leaves its name on the disk, a gap does not
+            await asyncio.to_thread(self.job.save)
         await self._on_frame(self.job, trigger, False)
+
+    def _settled(self, trigger: Trigger) -> None:
+        record = self.job.record
+        if trigger.number >= record.last_number:
+            record.last_number, record.last_layer = trigger.number, trigger.layer

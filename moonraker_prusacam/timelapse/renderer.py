@@ -12,38 +12,41 @@ see the whole file or none.
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
 import logging
-import shutil
-import tempfile
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from moonraker_prusacam.durable import sync_directory, sync_file
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
-from .job import JobState
+from .archived import unpack
+from .job import JobState, StoredSegment, require_room
 from .look import Look
 from .naming import unused, video_name
 from .preview import last_picture, pictures_of
-from .retention import remove_expired
-from .sidecar import write_sidecar
+from .publishing import publish
+from .remake import ENDING, configured
+from .sealer import drop_leftovers
+from .sidecar import read_sidecar, sidecar_path, write_sidecar
 from .video import Tags, Timing, join
 from .video.archive import write_archive
+from .video.cut import cut
 from .video.poster import make_poster
+from .video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
 
     from .encoder import Encoder
-    from .job import Contents, Job
+    from .job import Contents, Job, JobRecord
     from .look import Looks
     from .sealer import Sealer
     from .video import FFmpeg, JoinResult
@@ -53,6 +56,8 @@ log = logging.getLogger(__name__)
 TEMPORARY = "video.tmp.mp4"
 HOLD = "hold.tmp.mp4"
 PREVIEW = "preview.tmp.jpg"
+SIDECAR = "sidecar.tmp.json"
+ARCHIVE = "frames.tmp.zip"
 
 
 class Renderer:
@@ -71,7 +76,7 @@ class Renderer:
         self._looks = looks
         self._sealer = sealer
         self._encoder = encoder
-        self._videos_path = videos_path
+        self.videos_path = videos_path
         self._on_change = on_change
         # A job that waits is RENDERING and is not submitted again: there are never more
         # than job directories.
@@ -94,6 +99,20 @@ class Renderer:
         job.record.state = JobState.RENDERING
         self._waiting.put_nowait(job)
 
+    async def reopen(self, job: Job) -> bool:
+        """Take the frames of a done job back out of its video, for another one.
+
+        False when that video is gone. Raises TimelapseError.
+        """
+        video = await asyncio.to_thread(self._video_of, job)
+        if video is None:
+            return False
+        frames = job.record.frames
+        segment = job.segment_path(1, frames, frames)
+        await cut(await self._encoder.ffmpeg(), video, frames, segment)
+        job.record.video = None
+        return True
+
     async def _run(self) -> None:
         while True:
             job = await self._waiting.get()
@@ -114,31 +133,34 @@ class Renderer:
         self._on_change(job, "started")
         if not await asyncio.to_thread(self._is_published, job):
             await self._make(job)
+        if self.config.save_frames:
+            await self._archive(job)
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
         await asyncio.to_thread(job.discard_frames)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
-        try:
-            await asyncio.to_thread(
-                remove_expired, self._videos_path, self.config, time.time()
-            )
-        except OSError as error:
-            log.warning("Timelapse: %s: %s", error.filename, error.strerror)
 
     async def _make(self, job: Job) -> None:
         """Join all segments to a video, and publish it."""
+        if job.record.remake is not None and not job.record.remake.is_unpacked:
+            archive = (self.videos_path / job.record.remake.video).with_suffix(".zip")
+            await asyncio.to_thread(unpack, job, archive)
+            job.record.remake.is_unpacked = True
+            await asyncio.to_thread(job.save)
+        config = configured(self.config, job.record)
         contents = await self._sealer.seal_rest(job)
         if not contents.segments:
             raise TimelapseError("no frame was recorded")
         ffmpeg = await self._encoder.ffmpeg()
         look = self._look(job)
-        timing = self._timing
+        timing = _timing(config)
         paths = [segment.path for segment in contents.segments]
-        held = timing.held_frames(contents.count, self.config.hold_s)
+        held = timing.held_frames(contents.count, config.hold_s)
         if held:
             paths.append(await self._hold(ffmpeg, job, contents, held))
+        await asyncio.to_thread(_require_room_for, paths, job.path)
         result = await join(
             ffmpeg,
             paths,
@@ -162,18 +184,6 @@ class Renderer:
             "ffmpeg": ".".join(map(str, (await ffmpeg.features()).version)),
         }
         await asyncio.to_thread(self._publish, job, result, encoding)
-        if self.config.save_frames:
-            await self._archive(job, contents)
-
-    @property
-    def _timing(self) -> Timing:
-        config = self.config
-        return Timing(
-            fps=config.fps,
-            target_length_s=config.target_length_s or None,
-            min_fps=config.min_fps,
-            max_fps=config.max_fps,
-        )
 
     def _look(self, job: Job) -> Look:
         """How the segments look, turned as it is configured now where that is free."""
@@ -212,94 +222,145 @@ class Renderer:
         if record.video is None:
             return False
         try:
-            size_bytes = (self._videos_path / record.video).stat().st_size
+            size_bytes = (self.videos_path / record.video).stat().st_size
         except FileNotFoundError:
             return False
-        return size_bytes == record.video_bytes
+        # A job of the same second may have its name, and be as long.
+        known = read_sidecar(self.videos_path / record.video).get("job")
+        is_ours = isinstance(known, dict) and known.get("id") == record.id
+        # What is rendered again keeps the name of its first job.
+        is_ours = is_ours or record.remake is not None
+        return is_ours and size_bytes == record.video_bytes
+
+    def _video_of(self, job: Job) -> Path | None:
+        """The video of a job that is done, if it is still there."""
+        if job.record.state is not JobState.DONE or job.record.video is None:
+            return None
+        video = self.videos_path / job.record.video
+        return video if video.is_file() else None
 
     async def save_frames(self, job: Job) -> str:
-        """Put the frames of a job that is not done into a ZIP; its name.
+        """Put the frames of a job into a ZIP; its name. Raises TimelapseError.
 
-        Raises TimelapseError.
+        Those of a job that is done are in its video, if they were not saved already.
         """
         contents = await asyncio.to_thread(job.contents)
+        if (video := await asyncio.to_thread(self._video_of, job)) is not None:
+            if await asyncio.to_thread(video.with_suffix(".zip").exists):
+                return video.with_suffix(".zip").name
+            count = job.record.frames
+            whole = StoredSegment(video, first=1, last=count, frames=count)
+            contents = attrs.evolve(contents, segments=(whole,))
         name = video_name(job.record.filename, None, job.record.created)
-        archive = (self._videos_path / name).with_suffix(".zip")
+        archive = (self.videos_path / name).with_suffix(".zip")
         saved = {path.name: path for path in contents.covered}
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
             raise FramesNotFound("there are no frames to save")
-        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
-        try:
-            for segment in () if contents.covered else contents.segments:
+        segments = () if contents.covered else contents.segments
+        async with contextlib.AsyncExitStack() as folders:
+            for segment in segments:
                 ffmpeg = await self._encoder.ffmpeg()
-                for path in await pictures_of(ffmpeg, segment, folder):
+                folder = await folders.enter_async_context(
+                    workspace({}, ffmpeg.scratch)
+                )
+                pictures = await pictures_of(ffmpeg, segment, folder)
+                for path in pictures[: segment.frames]:  # what is held comes after
                     saved[path.name] = path
-            await asyncio.to_thread(_make_folder, self._videos_path)
-            await write_archive(sorted(saved.items()), archive)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await write_archive(sorted(saved.items()), job.path / ARCHIVE)
+        await asyncio.to_thread(self._deliver, job.path / ARCHIVE, archive)
         return archive.name
 
-    async def _archive(self, job: Job, contents: Contents) -> None:
+    async def _archive(self, job: Job) -> None:
         """Put the frames beside the video; a full disk must not cost the video."""
         assert job.record.video is not None  # noqa: S101
-        archive = (self._videos_path / job.record.video).with_suffix(".zip")
+        archive = (self.videos_path / job.record.video).with_suffix(".zip")
+        contents = await asyncio.to_thread(job.contents)
         saved = sorted((*contents.covered, *(frame.path for frame in contents.frames)))
+        # What is rendered again has them beside its first video.
+        if not saved or await asyncio.to_thread(archive.exists):
+            return
         try:
-            await write_archive([(path.name, path) for path in saved], archive)
+            staged = job.path / ARCHIVE
+            await write_archive([(path.name, path) for path in saved], staged)
+            await asyncio.to_thread(self._deliver, staged, archive)
         except TimelapseError as error:
             log.warning("Timelapse: frames are not saved: %s", error)
+
+    def _deliver(self, source: Path, target: Path) -> None:
+        """Move one file to where the UIs look; raises TimelapseError."""
+        try:
+            self.videos_path.mkdir(parents=True, exist_ok=True)
+            publish(source, target)
+        except OSError as error:
+            raise TimelapseError(f"{target}: {error.strerror}") from error
 
     def _publish(self, job: Job, result: JoinResult, encoding: dict[str, Any]) -> None:
         """Move video and preview to where the UIs look; the preview first.
 
         The record tells name and size before: after a kill, a video of that name may
-        be ours or that of another job.
+        be ours or that of another job. Where there is none, the name is taken again,
+        so that what was moved already is replaced.
         """
-        record, folder = job.record, self._videos_path
+        record, folder = job.record, self.videos_path
         temporary = job.path / TEMPORARY
         folder.mkdir(parents=True, exist_ok=True)
-        name = video_name(record.filename, record.outcome, record.created, record.track)
-        record.video = unused(folder, name)
+        record.video = _name(folder, record)
         record.video_bytes = temporary.stat().st_size
         job.save()
         video = folder / record.video
-        preview = job.path / PREVIEW
+        preview, sidecar = job.path / PREVIEW, job.path / SIDECAR
+        write_sidecar(sidecar, video, job, result, encoding)
+        beside = {sidecar: sidecar_path(video)}
         if preview.exists():
-            _move(preview, video.with_suffix(".jpg"))
-        write_sidecar(video, job, result, encoding)
-        _move(temporary, video)
-        sync_directory(folder)
+            beside[preview] = video.with_suffix(".jpg")
+        is_new = not video.exists()
+        try:
+            for source, target in beside.items():
+                publish(source, target)
+            publish(temporary, video)
+        except (OSError, TimelapseError):
+            for target in beside.values() if is_new else ():
+                target.unlink(missing_ok=True)
+            raise
 
     async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)
         job.record.state = JobState.FAILED
         job.record.error = reason
         try:
+            await asyncio.to_thread(
+                drop_leftovers, job, keep_frames=self.config.save_frames
+            )
             await asyncio.to_thread(job.save)
         except OSError as error:
             log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
         self._on_change(job, "error")
 
 
-def _make_folder(path: Path) -> None:
-    path.mkdir(parents=True, exist_ok=True)
+def _name(folder: Path, record: JobRecord) -> str:
+    """What the video will be called; once chosen it stays, while it is not taken."""
+    is_in_place = record.remake is not None and record.remake.in_place
+    if record.video and not is_in_place and not (folder / record.video).exists():
+        return record.video
+    if record.remake is None:
+        name = video_name(record.filename, record.outcome, record.created, record.track)
+    elif record.remake.in_place:
+        return record.remake.video
+    else:
+        before = PurePosixPath(record.remake.video)
+        name = f"{before.stem}{ENDING}{before.suffix}"
+    return unused(folder, name)
 
 
-def _move(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        # Another file system: the copy is hidden until it is whole.
-        hidden = target.with_name(f".{target.name}.part")
-        try:
-            shutil.copyfile(source, hidden)
-            sync_file(hidden)
-            hidden.rename(target)
-        except OSError:
-            hidden.unlink(missing_ok=True)
-            raise
-        source.unlink()
+def _require_room_for(paths: list[Path], folder: Path) -> None:
+    require_room(folder, sum(path.stat().st_size for path in paths))
+
+
+def _timing(config: TimelapseConfig) -> Timing:
+    return Timing(
+        fps=config.fps,
+        target_length_s=config.target_length_s or None,
+        min_fps=config.min_fps,
+        max_fps=config.max_fps,
+    )

@@ -11,6 +11,7 @@ are safe on disk, segments can wait. A frame is unlinked when its segment is dur
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .disk import DiskStage
+from .remake import configured
 from .video import FRAMES_PER_SEGMENT
 from .video.picture import inspect
 
@@ -41,6 +43,8 @@ FAILED_RETRY_S = 60.0
 # A gap that is filled by repeating a frame is no longer than this.
 MAX_REPEATS = 250
 HURRIED_FRAMES = 5
+# In the names of what a render makes on its way to a video.
+TEMPORARY = ".tmp."
 
 
 class Recording(Protocol):
@@ -189,10 +193,12 @@ class Sealer:
         if job.record.size is None or segment.replaced:
             job.record.size = segment.size
             job.record.gaps += len(segment.replaced)
-            await asyncio.to_thread(job.save)
+            # A disk that is too full for it gets room by what follows.
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(job.save)
         await asyncio.to_thread(job.discard_insets, frames[-1].number)
         done = [frame.path for frame in frames]
-        if not self.config.save_frames:
+        if not configured(self.config, job.record).save_frames:
             await asyncio.to_thread(_unlink, done)
         elif await asyncio.to_thread(self._enough) < FRAMES_PER_SEGMENT:
             log.warning("Timelapse: the disk is nearly full; frames are not saved")
@@ -224,8 +230,10 @@ def drop_leftovers(job: Job, *, keep_frames: bool) -> None:
     """What a kill left: temporary files, and frames that a segment holds already."""
     contents = job.contents()
     for path in job.path.iterdir():
-        if path.name.startswith(".") or path.name.endswith(".part"):
+        if path.name.startswith(".") or TEMPORARY in path.name:
             path.unlink(missing_ok=True)
+    if contents.frames:  # a frame may have been stored and not noted
+        job.note_newest(contents.frames[-1].path)
     job.discard_insets(contents.sealed_until)
     if not keep_frames:
         _unlink(contents.covered)

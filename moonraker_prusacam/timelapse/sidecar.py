@@ -5,16 +5,23 @@
 """``.<video>.json``: hidden, so that file lists show videos only.
 
 It says what was printed and how the video was made, and whether it may be removed:
-``"pinned": true`` keeps it for ever.
+``"pinned": true`` keeps it for ever. Others can write into that folder as well, so a
+sidecar that is not as we write them is nobody's, and its video is left alone.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
+import time
 from typing import TYPE_CHECKING, Any
 
+from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.version import __version__
+
+from .wall_clock import uptime_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from .video import JoinResult
 
 SCHEMA = 1
+PRODUCT = "moonraker-prusacam"
+MAX_BYTES = 1 << 20
 
 
 def sidecar_path(video: Path) -> Path:
@@ -32,9 +41,9 @@ def sidecar_path(video: Path) -> Path:
 
 
 def write_sidecar(
-    video: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
+    path: Path, video: Path, job: Job, result: JoinResult, encoding: Mapping[str, Any]
 ) -> None:
-    """Write the sidecar of a new video; raises OSError.
+    """Write the sidecar of a new ``video`` to ``path``; raises OSError.
 
     ``encoding`` says how its pictures were encoded, and by which ffmpeg.
     """
@@ -62,28 +71,72 @@ def write_sidecar(
             "gaps": record.gaps,
             "chosen": record.chosen,
         },
-        "video": {
-            "codec": "h264",
-            "frames": result.frames,
-            "fps": float(result.fps),
-            "duration_s": round(result.duration_s, 3),
-            "bytes": result.size_bytes,
-        },
+        "video": described(result, result.frames - record.frames),
         "encoding": dict(encoding),
-        "made_by": f"moonraker-prusacam {__version__}",
+        "made": made_now(),
+        "made_by": f"{PRODUCT} {__version__}",
     }
+    if (remake := record.remake) is not None:
+        kept = (
+            "job",
+            "slicer",
+            "track",
+            *(("pinned", "made") if remake.in_place else ()),
+        )
+        before = read_sidecar(video.with_name(remake.video))
+        content |= {name: before[name] for name in kept if name in before}
+    write_file(path, json.dumps(content, indent=1).encode())
+
+
+def described(result: JoinResult, held: int) -> dict[str, Any]:
+    """What a sidecar tells of the file; the last ``held`` frames are the same."""
+    return {
+        "codec": "h264",
+        "frames": result.frames,
+        "held": held,
+        "fps": float(result.fps),
+        "duration_s": round(result.duration_s, 3),
+        "bytes": result.size_bytes,
+    }
+
+
+def made_now() -> dict[str, Any]:
+    """The moment by the date, which may be wrong, and by the time since boot."""
+    return {"time": time.time(), "boot_id": boot_id(), "uptime_s": uptime_s()}
+
+
+def save_sidecar(video: Path, content: dict[str, Any]) -> None:
+    """Replace the sidecar of ``video``; raises OSError."""
     write_file(sidecar_path(video), json.dumps(content, indent=1).encode())
 
 
 def read_sidecar(video: Path) -> dict[str, Any]:
-    """What is known of ``video``; nothing where there is no sidecar, or a bad one."""
+    """What is known of ``video``; nothing where there is no sidecar of ours.
+
+    A link, a pipe or anything else that is no plain file is none.
+    """
     try:
-        content = json.loads(sidecar_path(video).read_bytes())
+        descriptor = os.open(
+            sidecar_path(video), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        )
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return {}
+            content = json.loads(file.read(MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if is_ours(content) else {}
 
 
-def is_pinned(video: Path) -> bool:
-    """Whether ``video`` is to be kept for ever."""
-    return read_sidecar(video).get("pinned") is True
+def is_ours(content: object) -> bool:
+    """Whether that is a sidecar, of this version or an older one."""
+    if not isinstance(content, dict):
+        return False
+    schema, job = content.get("schema"), content.get("job")
+    return (
+        type(schema) is int
+        and 1 <= schema <= SCHEMA
+        and str(content.get("made_by")).startswith(PRODUCT)
+        and isinstance(job, dict)
+        and isinstance(job.get("id"), str)
+    )

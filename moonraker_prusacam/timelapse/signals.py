@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.errors import TimelapseOptionError
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 
-from .job import Job, boot_id
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .job import Job
 
 # print_stats' durations lag by up to 250 ms, and a loaded host adds to it.
 SAME_PRINT_S = 10.0

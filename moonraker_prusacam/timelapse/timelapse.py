@@ -13,9 +13,7 @@ is, and a signal that fits the running job never begins another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
@@ -23,15 +21,23 @@ from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
+from .archived import open_job
 from .disk import DiskGuard
 from .encoder import Encoder
-from .job import Job, JobState, boot_id, remove_stillborn
+from .job import Job, JobState
+from .library import Library, remove_orphans
 from .look import Looks
+from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
+from .recovery import load_jobs, opened
 from .renderer import Renderer
-from .sealer import Sealer, drop_leftovers
+from .retention import Retention
+from .retiming import Retimer
+from .sealer import Sealer
 from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
+from .unrendered import ending, find_waiting, newest_waiting
+from .wall_clock import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,8 +46,11 @@ if TYPE_CHECKING:
     from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
+    from .library import Video
     from .recorder import FrameSource, Trigger
     from .recording import Recording
+    from .remake import Remake
+    from .retiming import Retiming
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +58,7 @@ KEPT_JOBS = 50
 # A picture of 1080p.
 ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
+WORK = "work"
 
 
 class Timelapse:
@@ -62,12 +72,14 @@ class Timelapse:
     ) -> None:
         assert config.timelapse is not None  # noqa: S101
         self._base = self._config = config.timelapse
+        self._default_videos_path = config.videos_path
         self._settings_path = config.engine.state_path / SETTINGS
         self._cameras = cameras
         self._jobs_path = config.jobs_path
         self._notify = notify
         self._recording: Recording | None = None
         self._opened_ns = 0  # the moment of the signal that opened the job
+        self._seen: PrintState | None = None  # the print that is recorded, lately
         self._options: StartOptions | None = None
         self._jobs: list[Job] = []
         # The running print is not recorded (any more), because someone said so.
@@ -75,10 +87,16 @@ class Timelapse:
         self._is_over = False
         camera_configs = {camera.name: camera for camera in config.cameras}
         self.panel = Panel(config.frames_path)
+        self.library = Library(config.videos_path)
+        self.retention = Retention(self.library, config.timelapse, WallClock())
         self._disk = DiskGuard(config.jobs_path, config.timelapse.reserve_mb << 20)
+        self._work_path = config.engine.state_path / WORK
         self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
-        self._encoder = Encoder(config.timelapse, self._looks)
+        self._encoder = Encoder(config.timelapse, self._looks, self._work_path)
         self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
+        self._retimer = Retimer(
+            self.library, self._encoder, config.timelapse, config.jobs_path
+        )
         self._renderer = Renderer(
             config.timelapse,
             self._looks,
@@ -108,27 +126,34 @@ class Timelapse:
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
             self._jobs = await asyncio.to_thread(
-                _load_jobs, self._jobs_path, keep_frames=self._config.save_frames
+                load_jobs,
+                self._jobs_path,
+                self._work_path,
+                keep_frames=self._config.save_frames,
             )
         except OSError as error:
             place = error.filename or self._jobs_path
             raise TimelapseError(f"{place}: {error.strerror}") from error
+        await asyncio.to_thread(remove_orphans, self.videos_path)
         self._sealer.start()
         self._renderer.start()
+        self.retention.start()
         recording = [job for job in self._jobs if _is(job, JobState.RECORDING)]
         for job in self._jobs:
             if _is(job, JobState.RENDERING):
                 self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
-        newest = recording[-1].record.print_id if recording else None
+        running = [job for job in recording if job.record.outcome is None]
+        newest = max(running, key=opened, default=None)
         resumed = [
             job
-            for job in recording
-            if job.record.print_id == newest and self._recordings.can_resume(job)
+            for job in running
+            if newest and job.record.print_id == newest.record.print_id
+            if self._recordings.can_resume(job)
         ]
         for job in recording:
             if job not in resumed:
-                await self._close_job(job, "interrupted")
+                await self._close_job(job, job.record.outcome or "interrupted")
         if resumed:
             self._recording = await self._recordings.resume(resumed)
 
@@ -140,6 +165,7 @@ class Timelapse:
             for job in recording.jobs:
                 await self._save(job)
         await self._tasks.aclose()
+        await self.retention.aclose()
         await self._renderer.aclose()
         await self._sealer.aclose()
 
@@ -152,6 +178,11 @@ class Timelapse:
     def active(self) -> Job | None:
         """The job that is being recorded."""
         return None if self._recording is None else self._recording.jobs[0]
+
+    @property
+    def videos_path(self) -> Path:
+        """The folder of finished videos, which Moonraker may have chosen."""
+        return self._renderer.videos_path
 
     @property
     def is_rendering(self) -> bool:
@@ -167,6 +198,7 @@ class Timelapse:
             elif (outcome := outcome_of(event)) is not None:
                 await self._print_over(outcome, event)
             if self._recording and state and state.is_active:
+                self._seen = state
                 self._recording.print_changed(state, event.monotonic_ns)
 
     async def start_job(self, options: Mapping[str, Any]) -> Job | None:
@@ -208,15 +240,17 @@ class Timelapse:
         self._looks.change_first(self._config)
         self._encoder.config = self._config
         self._sealer.config = self._renderer.config = self._config
+        folder = self._config.output_path or self._default_videos_path
+        self._renderer.videos_path = self.library.folder = folder
 
     async def save_frames(self) -> str:
         """Put the frames of the newest job into a ZIP; raises TimelapseError.
 
-        Returns the archive's name. Frames that are in a segment already, and were not
-        to be kept, come as the segment has them.
+        Returns the archive's name. Frames that are in a segment or a video already, and
+        were not to be kept, come as that has them.
         """
         for job in reversed(self._jobs):
-            if not _is(job, JobState.DONE) and not job.record.track:
+            if not job.record.track:
                 return await self._renderer.save_frames(job)
         raise FramesNotFound("there are no frames to save")
 
@@ -227,19 +261,68 @@ class Timelapse:
                 self._recording.keep_interval(interval_s)
             return self._recording is not None
 
-    async def render(self) -> Job:
-        """Render the job of now, else the newest that failed; raises TimelapseError."""
+    async def render(self, identity: str | None = None) -> Job:
+        """Render the job of that id, else that of now, else the newest that waits.
+
+        Where none waits, the last one is rendered again. Raises TimelapseError.
+        """
         async with self._turn:
-            if self._recording is not None:
+            if identity is None and self._recording is not None:
                 job = self._recording.jobs[0]
                 self._is_ignored = True
-                self._end("complete", must_render=True)
+                await self._end("complete", must_render=True)
                 return job
-            for job in reversed(self._jobs):
-                if job.record.state in (JobState.FAILED, JobState.UNRENDERED):
-                    self._renderer.submit(job)
-                    return job
-        raise TimelapseError("there is nothing to render")
+            if identity is not None:
+                job = find_waiting(self._jobs, identity)
+            else:
+                job = newest_waiting(self._jobs) or await self._reopened()
+            self._renderer.submit(job)
+            return job
+
+    async def _reopened(self) -> Job:
+        """The last job, for another video of it; raises TimelapseError."""
+        last = next((job for job in reversed(self._jobs) if not job.record.track), None)
+        if last is None or not await self._renderer.reopen(last):
+            raise TimelapseError("there is nothing to render")
+        return last
+
+    async def retime(self, name: str, wanted: Retiming, *, copy: bool) -> Video:
+        """Give a finished video, or a copy of it, another speed or end.
+
+        Raises TimelapseError.
+        """
+        video = await self._retimer.retime(name, wanted, copy=copy)
+        for job in self._jobs:
+            if job.record.video == video.name:
+                job.record.video_bytes = (
+                    await asyncio.to_thread(video.path.stat)
+                ).st_size
+                await self._save(job)
+        return video
+
+    async def rerender(self, remake: Remake) -> Job:
+        """Render a finished video again from its archived frames; the new job.
+
+        Raises TimelapseError.
+        """
+        async with self._turn:
+            video = await self.library.find(remake.video)
+            for job in self._jobs:
+                known = job.record.remake
+                if known and known.video == video.name and not _is(job, JobState.DONE):
+                    identity = job.record.id
+                    raise TimelapseError(f"job {identity} renders {video.name} already")
+            job = await asyncio.to_thread(open_job, self._jobs_path, video, remake)
+            self._jobs.append(job)
+            self._renderer.submit(job)
+            return job
+
+    async def discard(self, identity: str) -> Job:
+        """Give up a job that waits, and its frames; raises TimelapseError."""
+        async with self._turn:
+            job = find_waiting(self._jobs, identity)
+            await self._remove(job)
+            return job
 
     async def _begin(self, options: StartOptions) -> None:
         self._is_ignored = not options.enable
@@ -266,9 +349,20 @@ class Timelapse:
         if not self._is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._opened_ns <= over_ns:
-            self._end(outcome)
+            await self._end(outcome if self._is_over else self._unseen_end)
         if self._options and self._options.asked_ns > over_ns:
             await self._begin(self._options)
+
+    @property
+    def _unseen_end(self) -> str:
+        """How a print ended of whose end nobody told, before the next one began.
+
+        Klipper's state comes every 250 ms. What was in its last layer is complete.
+        """
+        seen = self._seen
+        if seen is None or seen.layer is None or seen.total_layers is None:
+            return "interrupted"
+        return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"
 
     async def _ensure_job(self, event: PrintEvent, state: PrintState) -> None:
         self._is_over = False
@@ -276,7 +370,7 @@ class Timelapse:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         if self._recording and not fits(self._recording.jobs[0], state, started_s):
-            self._end("interrupted")
+            await self._end(self._unseen_end)
         if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
@@ -313,6 +407,7 @@ class Timelapse:
             self._notify(
                 {"event": "space", "job": job.record.id, "lacking_bytes": lacking}
             )
+            self.retention.look_soon()
 
     async def _open(self, monotonic_ns: int) -> None:
         try:
@@ -322,13 +417,16 @@ class Timelapse:
             self._is_ignored = True
             return
         self._jobs += self._recording.jobs
-        self._opened_ns = monotonic_ns
+        self._opened_ns, self._seen = monotonic_ns, None
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
 
-    def _end(self, outcome: str, *, must_render: bool = False) -> None:
+    async def _end(self, outcome: str, *, must_render: bool = False) -> None:
         recording, self._recording = self._recording, None
         if recording is not None:
+            for job in recording.jobs:
+                job.record.outcome = outcome
+                await self._save(job)  # a kill must not make another end of it
             # Frames that are still due must not keep the next print waiting.
             self._tasks.start("finish", self._finish(recording, outcome, must_render))
 
@@ -350,12 +448,16 @@ class Timelapse:
         self, job: Job, outcome: str, *, must_render: bool = False
     ) -> None:
         job.record.outcome = outcome
-        if job.record.frames == 0:
-            await self._remove(job)  # cancelled during heat-up: nothing to see
+        what = "render" if must_render else ending(self._config, outcome)
+        # A print that was cancelled during heat-up has nothing to see.
+        if job.record.frames == 0 or what == "discard":
+            await self._remove(job)
+            self._notify({"event": "discarded", "job": summary(job)})
             return
-        if not (self._config.auto_render or must_render):
+        if what == "keep":
             job.record.state = JobState.UNRENDERED
             await self._save(job)
+            self._notify({"event": "unrendered", "job": summary(job)})
             return
         job.record.state = JobState.RENDERING
         await self._save(job)
@@ -383,99 +485,13 @@ class Timelapse:
                 await asyncio.to_thread(self.panel.show, job, job.record.frames)
             except OSError as error:
                 log.warning("Timelapse: %s: %s", self.panel.folder, error.strerror)
-        self._notify(
-            {
-                "event": "frame",
-                "status": "success" if is_stored else "error",
-                "job": job.record.id,
-                "track": job.record.track,
-                "frame": trigger.number,
-                "layer": trigger.layer,
-                "framecount": self.panel.frame_count,
-                "framefile": self.panel.frame_file,
-            }
-        )
+        self._notify(frame_notice(job, trigger, self.panel, is_stored=is_stored))
 
     def _rendering(self, job: Job, status: str) -> None:
-        record = job.record
-        preview = ""
-        if record.video is not None and self._config.preview_image:
-            preview = f"{PurePath(record.video).stem}.jpg"
-        self._notify(
-            {
-                "event": "render",
-                "status": status,
-                "job": summary(job),
-                "framecount": record.frames,
-                "filename": record.video or "",
-                "printfile": record.filename,
-                "previewimage": preview,
-                "msg": _message(job, status),
-                "settings": {
-                    "framerate": self._config.fps,
-                    "crf": self._config.crf,
-                    "pixelformat": "yuv420p",
-                },
-            }
-        )
-
-
-def _message(job: Job, status: str) -> str:
-    """What the panels show; short, and without paths."""
-    if status == "error":
-        reason = (job.record.error or "unknown").rpartition("/")[2]
-        return f"Rendering the timelapse failed: {reason}"
-    return {"started": "Rendering the timelapse", "success": "Timelapse is rendered"}[
-        status
-    ]
-
-
-def summary(job: Job) -> dict[str, Any]:
-    """A job as the control socket and the web show it."""
-    record = job.record
-    started = record.last_frame
-    return {
-        "id": record.id,
-        "state": str(record.state),
-        "filename": record.filename,
-        "camera": record.camera,
-        "track": record.track,
-        "outcome": record.outcome,
-        "frames": record.frames,
-        "gaps": record.gaps,
-        "chosen": record.chosen,
-        "created": record.created,
-        "finished": record.finished,
-        "video": record.video,
-        "video_bytes": record.video_bytes,
-        "seconds_from_last_frame": (
-            round(record.finished - started, 2) if record.finished and started else None
-        ),
-        "error": record.error,
-    }
+        if status == "success":
+            self.retention.look_soon()
+        self._notify(render_notice(job, status, self._config))
 
 
 def _is(job: Job, state: JobState) -> bool:
     return job.record.state is state
-
-
-def _load_jobs(jobs_path: Path, *, keep_frames: bool) -> list[Job]:
-    boot_id()  # reads a file, so not later on the event loop
-    jobs_path.mkdir(parents=True, exist_ok=True)
-    jobs = []
-    for path in sorted(jobs_path.iterdir()):
-        if not path.is_dir():
-            continue
-        try:
-            job = Job.load(path)
-        except TimelapseError as error:
-            if not remove_stillborn(path):
-                log.warning("Timelapse: left alone: %s", error)
-            continue
-        jobs.append(job)
-        with contextlib.suppress(OSError):  # a kill may have come before it
-            if _is(job, JobState.DONE):
-                job.discard_frames()
-            else:
-                drop_leftovers(job, keep_frames=keep_frames)
-    return jobs

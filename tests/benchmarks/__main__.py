@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from . import hindered, latency, memory, scan, snapshots, streams
+from . import hindered, latency, memory, moonraker, scan, snapshots, streams
 from .figure import Figure, table
 from .native import CompilerMissing
 from .processes import ChildFailed
@@ -39,6 +39,7 @@ FIGURES: dict[str, Callable[[Stand], list[Figure]]] = {
     "slow": hindered.measure_slow,
     "stalled": hindered.measure_stalled,
     "memory": memory.measure,
+    "moonraker": moonraker.measure,
 }
 QUICK_SCALE = 0.4
 QUICK_ROUNDS = 1

@@ -37,16 +37,25 @@ STALLED_COMMAND = ("-m", "tests.benchmarks.stalled_engine")
 
 
 class Engine(Child):
-    """An engine process; with ``library`` it can be stalled by signals."""
+    """An engine process; with ``library`` it can be stalled by signals.
+
+    ``options`` are further sections of its configuration.
+    """
 
     def __init__(
-        self, folder: Path, feeder_port: int, library: Path | None = None
+        self,
+        folder: Path,
+        feeder_port: int,
+        library: Path | None = None,
+        *,
+        options: str = "",
     ) -> None:
         folder.mkdir()
         self._socket = folder / "engine.sock"
         file = folder / "prusacam.conf"
         file.write_text(
             CONFIG.format(folder=folder, port=feeder_port, max_viewers=MAX_VIEWERS)
+            + options
         )
         command: list[str | Path] = [sys.executable, *COMMAND, file]
         if library is not None:

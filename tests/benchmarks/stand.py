@@ -98,7 +98,7 @@ class Stand:
         for number, frame in enumerate(self.fanout):
             files.append(self.folder / f"fanout{number}.jpg")
             files[-1].write_bytes(frame.jpeg)
-        return int(self._start_python("feeder", str(FPS), *files).read_line())
+        return int(self.start_python("feeder", str(FPS), *files).read_line())
 
     @cached_property
     def engine(self) -> Engine:
@@ -148,7 +148,8 @@ class Stand:
         child = self._own(Child([self.programs.bare_server, *arguments], log))
         return Server(child.pid, int(child.read_line()))
 
-    def _start_python(self, module: str, *arguments: str | Path) -> Child:
+    def start_python(self, module: str, *arguments: str | Path) -> Child:
+        """A module of this package as a process."""
         command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
         return self._own(Child(command, self.folder / f"{module}.log"))
 

@@ -38,12 +38,22 @@ GET_ENDPOINTS = [
     "snapshot",
     "timelapse/status",
     "timelapse/list",
+    "connect",
+    "timelapse/queue",
+    "timelapse/videos",
+    "timelapse/retention",
     "connect/status",
 ]
 POST_ENDPOINTS = [
     "timelapse/start",
     "timelapse/frame",
     "timelapse/render",
+    "timelapse/discard",
+    "timelapse/pin",
+    "timelapse/remove",
+    "timelapse/retime",
+    "timelapse/rerender",
+    "timelapse/expire",
     "connect/upload",
 ]
 
@@ -164,8 +174,11 @@ async def test_doctor_when_engine_is_there_then_its_findings_come_first(
         for answered in (Failure("no such method", 404, -32601), None, {"findings": 3}):
             engine.answers["engine.doctor"] = answered
             answer = await ui.get(f"{ROOT}/doctor")
-            names = [finding["name"] for finding in answer["findings"]]
-            assert names[-1] == "klipper"
+            *_, klipper, component = answer["findings"]
+            assert klipper["name"] == "klipper"
+            # Moonraker's own warnings about us.
+            assert component["name"] == "component"
+            assert "/elsewhere" in component["found"]
 
 
 async def test_engine_when_it_appears_then_webcams_are_announced_once(
@@ -338,6 +351,14 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         "timelapse.render",
         "timelapse.status",
         "timelapse.list",
+        "timelapse.queue",
+        "timelapse.videos",
+        "timelapse.discard",
+        "timelapse.pin",
+        "timelapse.remove",
+        "timelapse.retime",
+        "timelapse.rerender",
+        "timelapse.retention",
         "connect.status",
         "connect.upload",
     ):
@@ -359,12 +380,32 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         assert await get("timelapse/status") == {"timelapse.status": {}}
         assert await get("timelapse/list") == {"timelapse.list": {}}
         assert await get("connect/status") == {"connect.status": {}}
+        assert await get("connect") == {"connect.status": {}}
         options = {"mode": "layer", "fps": 30, "park": False}
         assert await post("timelapse/start", options) == {"timelapse.start": options}
         assert await post("timelapse/render", {}) == {"timelapse.render": {}}
         frame = (await post("timelapse/frame", {"layer": "7"}))["timelapse.frame"]
         assert frame["layer"] == 7
         assert 0 < frame["monotonic_ns"] <= time.monotonic_ns()
+        for name in ("queue", "videos"):
+            assert await get(f"timelapse/{name}") == {f"timelapse.{name}": {}}
+        dry = await get("timelapse/retention")
+        assert dry == {"timelapse.retention": {"dry_run": True}}
+        wet = await post("timelapse/expire", {})
+        assert wet == {"timelapse.retention": {"dry_run": False}}
+        for name, arguments in (
+            ("render", {"job": "1"}),
+            ("discard", {"job": "1"}),
+            ("pin", {"video": "a.mp4", "pinned": False}),
+            ("remove", {"video": "a.mp4"}),
+            ("retime", {"video": "a.mp4", "fps": 12.5, "copy": True}),
+            ("rerender", {"video": "a.mp4", "crf": 30, "rotation": 90}),
+        ):
+            relayed = await post(f"timelapse/{name}", arguments)
+            assert relayed == {f"timelapse.{name}": arguments}
+        refused = await ui.ask("POST", f"{ROOT}/timelapse/pin", json={"vidoe": "a"})
+        assert refused.status == 400
+        assert "no argument 'vidoe'" in refused.text
         assert await post("connect/upload", {}) == {"connect.upload": {}}
         assert await post("connect/upload", {"camera": "front"}) == {
             "connect.upload": {"camera": "front"}
@@ -469,14 +510,16 @@ async def test_options_when_set_then_are_used_without_warnings(
     engine.timelapse_path = "/somewhere/else"
     async with (
         engine,
-        running_moonraker(components, section=section) as (moonraker, ui),
+        running_moonraker(components, section=section) as (_, ui),
     ):
         await engine.wait_for_call("camera.list")
-        assert (await ui.get("/server/info"))["warnings"] == []
+        # Of the options none; of the folder, which is not that of the engine.
+        (warning,) = (await ui.get("/server/info"))["warnings"]
         roots = await ui.get("/server/files/roots")
         paths = {root["name"]: root["path"] for root in roots}
         assert paths["timelapse"] == str(tmp_path / "data" / "films" / "all")
-        assert "/somewhere/else" in moonraker.log_text
+        assert "/somewhere/else" in warning
+        assert paths["timelapse"] in warning
 
 
 async def test_timelapse_root_when_another_component_has_it_then_stays_its(
@@ -497,3 +540,38 @@ async def test_timelapse_root_when_another_component_has_it_then_stays_its(
         paths = {root["name"]: root["path"] for root in roots}
         assert paths["timelapse"] == str(tmp_path / "theirs")
         assert not (tmp_path / "data" / "timelapse").exists()
+
+
+async def announcements(ui: MoonrakerClient) -> list[tuple[str, str]]:
+    listed = (await ui.get("/server/announcements/list"))["entries"]
+    return sorted((entry["title"], entry["description"]) for entry in listed)
+
+
+async def test_uploads_when_they_fail_for_long_then_it_is_announced_until_they_work(
+    components: Path, engine: FakeEngine
+) -> None:
+    def told(kind: str, camera: str, **more: Any) -> None:
+        params = {"event": kind, "camera": camera, "error": "no network", **more}
+        engine.notify("connect.event", params)
+
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_prusacam_engine")
+        for camera_name in ("front", 'it\'s "top"'):
+            told("alarm", camera_name)
+        await ui.wait_for("notify_announcement_update", 2)
+        expected = "Prusa Connect: no snapshots of camera '{}' arrive"
+        assert await announcements(ui) == [
+            (expected.format("front"), "no network"),
+            (expected.format('it\'s "top"'), "no network"),
+        ]
+        told("failed", "front")
+        told("accepted", "front")
+        await ui.wait_for("notify_announcement_update", 3)
+        assert len(await announcements(ui)) == 1
+    # Moonraker keeps them; so does the one that starts next take them away.
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_prusacam_engine")
+        assert len(await announcements(ui)) == 1
+        told("accepted", 'it\'s "top"', recovered=True)
+        await ui.wait_for("notify_announcement_update")
+        assert await announcements(ui) == []

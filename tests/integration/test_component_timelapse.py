@@ -25,7 +25,7 @@ from tests.support.fake_engine import Failure, FakeEngine, Silence, camera, pane
 from tests.support.moonraker_client import MoonrakerClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
 pytestmark = pytest.mark.moonraker
 
@@ -98,6 +98,11 @@ async def running_moonraker(
     assert "components/prusacam/" not in moonraker.log_text
 
 
+def pairs(events: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Pairs of events that come one after the other."""
+    return zip(events[::2], events[1::2], strict=True)
+
+
 async def settings_of(ui: MoonrakerClient) -> dict[str, Any]:
     answer: dict[str, Any] = await ui.get(f"{PATH}/settings")
     return answer
@@ -145,6 +150,34 @@ async def test_panels_when_replayed_then_each_reply_is_what_they_need(
         assert last["camera"] == "bedcam"
 
 
+async def test_pages_when_they_load_then_everything_they_ask_for_is_there(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.frames_path = str(tmp_path / "frames")
+    async with engine, running_moonraker(components) as ui:
+        await engine.wait_for_call("timelapse.status")
+        for request in RECORDED["load"]:
+            answer = await ui.exchange(request)
+            assert "error" not in answer, request
+            if request["method"] == "server.config":
+                # Mainsail looks into this section, and fails where it is not.
+                assert "timelapse" in answer["result"]["orig"]
+
+
+async def test_files_when_renamed_and_deleted_as_pages_do_then_no_error(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    async with engine, running_moonraker(components) as ui:
+        folder = tmp_path / "data" / "timelapse"
+        for stem in ("a", "b"):
+            for suffix in ("mp4", "jpg"):
+                (folder / f"{stem}.{suffix}").write_bytes(b"\0")
+        for request in RECORDED["files"]:
+            assert "error" not in await ui.exchange(request), request
+        # Fluidd renames the video alone, and leaves its picture.
+        assert sorted(path.name for path in folder.iterdir()) == ["b.jpg"]
+
+
 async def test_panels_when_engine_is_absent_then_are_answered_at_once(
     components: Path,
 ) -> None:
@@ -160,11 +193,12 @@ async def test_panels_when_engine_is_absent_then_are_answered_at_once(
             assert answer.status == 503
             assert "The camera engine is not available" in answer.text
         assert time.monotonic() - began < AT_ONCE_S
-        await ui.wait_for(EVENT, 2)
-        error, unlock = ui.received(EVENT)
-        assert (error["action"], error["status"]) == ("render", "error")
-        assert "/" not in error["msg"]
-        assert (unlock["action"], unlock["status"]) == ("newframe", "success")
+        # Mainsail shows why, of saved frames as well: of answers it shows nothing.
+        await ui.wait_for(EVENT, 4)
+        for error, unlock in pairs(ui.received(EVENT)):
+            assert (error["action"], error["status"]) == ("render", "error")
+            assert "/" not in error["msg"]
+            assert (unlock["action"], unlock["status"]) == ("newframe", "success")
 
 
 async def test_panels_when_engine_hangs_then_settings_do_not(
@@ -253,6 +287,28 @@ async def test_settings_when_configured_then_are_blocked_without_warnings(
         assert paths["timelapse"] == f"{tmp_path}/films"
 
 
+async def test_output_path_when_set_then_engine_is_told_and_a_conflict_is_shown(
+    components: Path, engine: FakeEngine, tmp_path: Path
+) -> None:
+    films = str(tmp_path / "films")
+    section = f"[prusacam]\n[timelapse]\noutput_path: {films}/\n"
+    engine.timelapse_path = "/elsewhere"  # its own configuration says so
+    async with engine, running_moonraker(components, section) as ui:
+        await wait_configured(engine, lambda s: s.get("output_path") == films)
+        warnings: list[str] = []
+        async with asyncio.timeout(WAIT_S):
+            while not warnings:
+                warnings = (await ui.get("/server/info"))["warnings"]
+        (warning,) = warnings
+        assert films in warning
+        assert "/elsewhere" in warning
+        engine.timelapse_path = films
+        await ui.post(f"{PATH}/settings", {"flip_x": True})
+        async with asyncio.timeout(WAIT_S):
+            while (await ui.get("/server/info"))["warnings"]:
+                pass
+
+
 async def test_camera_when_its_uid_is_chosen_then_engine_gets_the_name(
     components: Path, engine: FakeEngine
 ) -> None:
@@ -289,21 +345,22 @@ async def test_events_when_engine_sends_them_then_panels_get_their_shapes(
             {"event": "render", "status": "error", "msg": "cannot read /tmp/a.jpg"},
         ):
             engine.notify("timelapse.event", params)
-        await ui.wait_for(EVENT, 5)
+        await ui.wait_for(EVENT, 6)
         last = {"action": "newframe", "frame": "1", "framefile": "frame000001.jpG"}
         assert ui.received(EVENT) == [
             {**last, "status": "success"},
             {**last, "status": "error"},
             {"action": "render", "status": "started", "framecount": "1"}
             | {"settings": {}},
+            {"action": "render", "status": "running", "progress": 0},
             {"action": "render", "status": "error", "msg": "cannot read a.jpg"},
             {**last, "status": "success"},
         ]
         engine.notify("timelapse.event", {"event": "render", "status": "running"})
-        await ui.wait_for(EVENT, 6)
+        await ui.wait_for(EVENT, 7)
         engine.disconnect()
-        await ui.wait_for(EVENT, 8)
-        assert ui.received(EVENT)[6]["status"] == "error"
+        await ui.wait_for(EVENT, 9)
+        assert ui.received(EVENT)[7]["status"] == "error"
         # What the engine has when it is back is news to open pages.
         engine.panel = panel(40)
         engine.disconnect()
@@ -323,10 +380,10 @@ async def test_render_when_engine_refuses_then_toast_and_unlock(
         for action in ("render", "saveframes"):
             answer = await ui.ask("POST", f"{PATH}/{action}")
             assert (answer.status, "There are no frames" in answer.text) == (404, True)
-        await ui.wait_for(EVENT, 2)
-        error, unlock = ui.received(EVENT)
-        assert error["msg"] == "There are no frames"
-        assert (unlock["frame"], unlock["framefile"]) == ("3", "frame000003.jpg")
+        await ui.wait_for(EVENT, 4)
+        for error, unlock in pairs(ui.received(EVENT)):
+            assert error["msg"] == "There are no frames"
+            assert (unlock["frame"], unlock["framefile"]) == ("3", "frame000003.jpg")
 
 
 async def test_frames_root_when_engine_names_it_then_is_served_read_only(

@@ -81,6 +81,7 @@ class FakeEngine:
     timelapse_path: str | None = None
     frames_path: str | None = None
     cameras: list[Message] = field(default_factory=list)
+    jobs: list[Message] = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
     panel: Message = field(default_factory=lambda: panel(0))
     deaf_after: str | None = None
@@ -220,7 +221,9 @@ class FakeEngine:
         if method == "camera.list":
             return {"cameras": self.cameras}
         if method == "timelapse.configure":
-            return {"accepted": True}
+            return {"accepted": True, "timelapse_path": self.timelapse_path}
+        if method == "timelapse.list":
+            return {"jobs": self.jobs}
         if method == "timelapse.status":
             return {"panel": self.panel}
         return Failure(f"no such method: {method}", code=-32601)

@@ -10,149 +10,28 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import moonraker_prusacam
 from moonraker_prusacam.version import __version__
-from tests.support.jpeg import picture
+from tests.support.command_line import (
+    JPEG,
+    STOP_S,
+    TIMEOUT_S,
+    TOKEN,
+    Feed,
+    configure,
+    prusacam,
+    running,
+    said,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-COMMAND = [sys.executable, "-m", "moonraker_prusacam"]
-ROOT = Path(moonraker_prusacam.__file__).parents[1]
-TIMEOUT_S = 20.0
-STOP_S = 5.0
-TOKEN = "aZ09_-aZ09_-aZ09_-aZ"
-JPEG = picture(64, 48)
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {
-        "HOME": str(home),
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "80",
-    }
-
-
-def prusacam(
-    home: Path, *arguments: str | Path, stdout: int = subprocess.PIPE
-) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-
-
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
-    """What stands on standard error; never a traceback."""
-    text = done.stderr.decode()
-    assert "Traceback" not in text
-    return text
-
-
-def configure(folder: Path, source_port: int = 9, more: str = "") -> Path:
-    file = folder / "prusacam.conf"
-    camera = f"[camera front]\nsource: tcp://127.0.0.1:{source_port}\n"
-    file.write_text(
-        f"[engine]\ndata_path: {folder}\nport: 0\nlog_level: debug\n"
-        f"{camera}stale_after: 600\n{more}"
-    )
-    return file
-
-
-class Feed:
-    """Sends a JPEG to whoever is connected, twice a second."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.5)
-        self._clients: list[socket.socket] = []
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, name="feed")
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                self._clients.append(self._listener.accept()[0])
-            except TimeoutError:
-                pass
-            except OSError:
-                return
-            for client in tuple(self._clients):
-                self._send(client)
-
-    def _send(self, client: socket.socket) -> None:
-        try:
-            client.sendall(JPEG)
-        except OSError:
-            self._clients.remove(client)
-            client.close()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join(TIMEOUT_S)
-        for client in self._clients:
-            client.close()
-
-
-class RunningEngine:
-    """``prusacam run``, and its log as it is written."""
-
-    def __init__(self, home: Path, file: Path) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, "run", "-c", str(file)],
-            env=environment(home),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.log = ""
-
-    def wait_for(self, *parts: str) -> None:
-        """Read the log until it has all ``parts``."""
-        assert self.process.stderr is not None
-        while not all(part in self.log for part in parts):
-            line = self.process.stderr.readline()
-            assert line, f"not in the log: {parts}\n{self.log}"
-            self.log += line
-
-    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
-        """Send ``sign``; the exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(sign)
-        _, rest = self.process.communicate(timeout=STOP_S)
-        self.log += rest
-        return self.process.returncode
-
-
-@contextmanager
-def running(home: Path, file: Path) -> Iterator[RunningEngine]:
-    engine = RunningEngine(home, file)
-    try:
-        engine.wait_for(f"prusacam {__version__}: ")
-        yield engine
-    finally:
-        if engine.process.poll() is None:
-            engine.process.kill()
-        engine.process.communicate(timeout=STOP_S)
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +56,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         feed.close()
 
 
-COMMANDS = ("run", "check", "doctor", "status", "snapshot", "demo")
+COMMANDS = ("run", "check", "doctor", "status", "snapshot", "timelapse", "demo")
 
 
 def test_help_when_asked_then_all_commands_in_one_line_each(tmp_path: Path) -> None:
@@ -356,7 +235,9 @@ def test_status_when_shown_then_for_people(live: Path, tmp_path: Path) -> None:
     assert "front" in text
     assert "64x48" in text
     assert "failed" in text
-    assert "Prusa Connect, front: 0 accepted (the last never)" in text
+    assert "Prusa Connect, front: " in text
+    assert "0 accepted (the last never)" in text
+    assert "MANUAL by prusacam.conf, the next when it is asked for" in text
     assert "\x1b" not in text
     assert max(map(len, text.splitlines())) <= 80
 

@@ -11,7 +11,7 @@ import base64
 import json
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,17 @@ from moonraker_prusacam.component.endpoints import (
 )
 from moonraker_prusacam.component.errors import EngineAbsent, MalformedAnswer
 from moonraker_prusacam.component.remote_methods import RemoteMethods, parse_layer
+from moonraker_prusacam.component.video_params import (
+    job_params,
+    pin_params,
+    remove_params,
+    rerender_params,
+    retime_params,
+)
 from tests.support.fake_engine import camera
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -98,6 +108,64 @@ def test_frame_params_when_layer_is_text_then_number() -> None:
     assert params["layer"] == 4
     assert params["monotonic_ns"] > 0
     assert frame_params({})["layer"] is None
+
+
+@pytest.mark.parametrize(
+    ("read", "arguments", "params"),
+    [
+        (job_params, {}, {}),
+        (job_params, {"job": "1"}, {"job": "1"}),
+        (pin_params, {"video": "a", "pinned": "yes"}, {"video": "a", "pinned": True}),
+        (pin_params, {"video": "a", "pinned": False}, {"video": "a", "pinned": False}),
+        (remove_params, {"video": "../a"}, {"video": "../a"}),
+        (
+            retime_params,
+            {"video": "a", "fps": "12.5", "hold": " 2 ", "copy": "0"},
+            {"video": "a", "fps": 12.5, "hold": 2, "copy": False},
+        ),
+        (retime_params, {"target_length": 10}, {"target_length": 10}),
+        (
+            rerender_params,
+            {"rotation": "90", "flip_vertical": "true", "crf": "1e1"},
+            {"rotation": 90, "flip_vertical": True, "crf": 10},
+        ),
+    ],
+)
+def test_video_params_when_they_come_as_texts_then_numbers_and_switches(
+    read: Callable[[dict[str, Any]], dict[str, Any]],
+    arguments: dict[str, Any],
+    params: dict[str, Any],
+) -> None:
+    assert read(arguments) == params
+
+
+@pytest.mark.parametrize(
+    ("read", "arguments", "said"),
+    [
+        (job_params, {"job": 7}, "'job' is not a name"),
+        (job_params, {"video": "a"}, "no argument 'video'"),
+        (pin_params, {"video": "x" * 256}, "'video' is not a name"),
+        (pin_params, {"video": None}, "'video' is not a name"),
+        (pin_params, {"pinned": "perhaps"}, "'pinned' is neither"),
+        (pin_params, {"pinned": []}, "'pinned' is neither"),
+        (retime_params, {"fps": "fast"}, "'fps' is not a number"),
+        (retime_params, {"fps": True}, "'fps' is not a number"),
+        (retime_params, {"fps": [1]}, "'fps' is not a number"),
+        (retime_params, {"fps": "nan"}, "'fps' is not a number"),
+        (retime_params, {"fps": float("inf")}, "'fps' is not a number"),
+        (retime_params, {"hold": "9" * 400}, "'hold' is not a number"),
+        (retime_params, {"crf": 20}, "no argument 'crf'"),
+        (rerender_params, {"x" * 999: 1}, "no argument"),
+    ],
+)
+def test_video_params_when_they_make_no_sense_then_raises(
+    read: Callable[[dict[str, Any]], dict[str, Any]],
+    arguments: dict[str, Any],
+    said: str,
+) -> None:
+    with pytest.raises(ValueError, match=said) as caught:
+        read(arguments)
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(

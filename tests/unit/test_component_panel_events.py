@@ -99,6 +99,7 @@ def test_render_when_it_succeeds_then_shapes_are_upstreams(panel: PanelEvents) -
             "framecount": "9",
             "settings": settings,
         },
+        {"action": "render", "status": "running", "progress": 0},
         {"action": "render", "status": "running", "progress": 11},
         {
             "action": "render",

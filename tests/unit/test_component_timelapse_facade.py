@@ -143,7 +143,7 @@ async def facade(
     )
     engine: Any = link
     server: Any = moonraker
-    it = TimelapseFacade(config, engine, RemoteMethods(server, engine))
+    it = TimelapseFacade(config, engine, RemoteMethods(server, engine), lambda _: None)
     await it.component_init()
     yield it
     await it.close()

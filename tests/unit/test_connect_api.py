@@ -23,9 +23,9 @@ from moonraker_prusacam.connect.api import (
     USER_AGENT,
     ConnectApi,
     parse_server,
-    retry_after_s,
     without_nulls,
 )
+from moonraker_prusacam.connect.refusals import retry_after_s
 from moonraker_prusacam.emulator.connect import LocalConnect
 from moonraker_prusacam.errors import (
     ClosedError,
@@ -33,6 +33,7 @@ from moonraker_prusacam.errors import (
     ConnectUnavailable,
     PrusaConnectError,
     SnapshotRejected,
+    SnapshotTooLarge,
     TokenRejected,
 )
 from moonraker_prusacam.secret import Secret
@@ -230,7 +231,7 @@ REFUSALS: list[tuple[int, str, type[PrusaConnectError], str]] = [
         TokenRejected,
         "restore the old fingerprint file",
     ),
-    (400, '{"detail": "Invalid fingerprint"}', TokenRejected, "restore the old"),
+    (400, '{"detail": "Invalid fingerprint"}', TokenRejected, "another kind of camera"),
     (400, "<html>nginx</html>", SnapshotRejected, "HTTP 400"),
     (
         400,
@@ -238,10 +239,11 @@ REFUSALS: list[tuple[int, str, type[PrusaConnectError], str]] = [
         SnapshotRejected,
         "validation",
     ),
-    (404, "{}", SnapshotRejected, "HTTP 404"),
+    (404, "{}", TokenRejected, "deleted there"),
     (409, "[]", SnapshotRejected, "HTTP 409"),
-    (413, '{"code": 5, "message": null}', SnapshotRejected, "HTTP 413"),
-    (304, "", SnapshotRejected, "another address"),
+    (413, '{"code": 5, "message": null}', SnapshotTooLarge, "HTTP 413"),
+    (304, "", SnapshotRejected, "HTTP 304"),
+    (307, "", SnapshotRejected, "another address"),
     (429, "", ConnectUnavailable, "HTTP 429"),
     (500, '{"message": "oops\\u0007\\nline"}', ConnectUnavailable, "oops  line"),
     (502, "<html>Bad Gateway</html>", ConnectUnavailable, "HTTP 502"),
@@ -302,7 +304,7 @@ async def test_put_when_the_token_is_unknown_then_token_rejected(
     connect: LocalConnect,
 ) -> None:
     async with aclosing(ConnectApi(connect.url, Secret("x" * 20), FINGERPRINT)) as api:
-        with pytest.raises(TokenRejected, match="does not accept the token") as caught:
+        with pytest.raises(TokenRejected, match="does not know the token") as caught:
             await api.put_snapshot(JPEG)
     assert not caught.value.retryable
 

@@ -163,6 +163,9 @@ async def test_engine_when_run_dry_then_nothing_is_uploaded(
         told = (await examined(client, dry_run=True))["upload"]
         assert (told["state"], told["found"][:10]) == ("ok", "1 accepted")
         assert server.accepted(TOKEN) == 1
+        # The same picture again would not be worth an upload.
+        assert (await examined(client))["upload"]["state"] == "warning"
+        await feed.send(picture(64, 48, seed=1))
         server.fail_next(503)
         assert (await examined(client))["upload"]["state"] == "failed"
         told = (await examined(client, dry_run=True))["upload"]
@@ -177,9 +180,9 @@ async def test_engine_when_the_token_is_wrong_then_the_remedy_is_for_that(
     async with running(made, feed) as client:
         upload = (await examined(client))["upload"]
     assert upload["state"] == "failed"
-    assert "does not accept the token" in upload["found"]
+    assert "does not know the token" in upload["found"]
     assert "HTTP 401" in upload["found"]
-    assert upload["remedy"].startswith("open the printer in Prusa Connect")
+    assert "open the printer in Prusa Connect" in upload["remedy"]
     assert "HTTP" not in upload["remedy"]
 
 
@@ -433,7 +436,8 @@ ERRORS: list[tuple[PrusaConnectError, str, str]] = [
         "do that",
     ),
     (TokenRejected("odd", status=403), "odd", "look at 'server'"),
-    (SnapshotRejected("no (HTTP 404)", status=404), "404", "was removed"),
+    (TokenRejected("Gone: add it (HTTP 404)", status=404), "404", "add it"),
+    (SnapshotRejected("the limit of an hour"), "the limit", "nothing was sent"),
     (SnapshotRejected("no (HTTP 413)", status=413), "413", "smaller"),
     (ConnectUnavailable("no (HTTP 429)", status=429), "429", "old uploader"),
     (ConnectUnavailable("no (HTTP 503)", status=503), "503", "wait"),

@@ -20,11 +20,12 @@ import moonraker_prusacam
 PACKAGE = Path(moonraker_prusacam.__file__).parent
 MAX_LINES = 500
 
-GROUND = {"errors", "log", "tasks", "secret", "version", "durable"}
+GROUND = {"boot", "errors", "log", "tasks", "secret", "version", "durable"}
 MIDDLE = {
     "config",
     "ini",
     "option",
+    "connect_options",
     "timelapse_options",
     "print_job",
     "camera",
@@ -32,8 +33,8 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "app", "status", "doctor"}
-DOOR = {"cli", "cli_call", "cli_connect", "cli_doctor", "__main__"}
+TOP = {"methods", "video_methods", "parameters", "app", "status", "doctor"}
+DOOR = {"cli", "cli_call", "cli_connect", "cli_doctor", "cli_timelapse", "__main__"}
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
 APART = {"component", "emulator", "pb"}
 # Imported by nobody but these, besides themselves.

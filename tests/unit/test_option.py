@@ -25,6 +25,7 @@ from moonraker_prusacam.option import (
     text,
     url,
 )
+from moonraker_prusacam.timelapse_options import keep_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,9 @@ GOOD: list[tuple[Callable[[str], Any], str, Any]] = [
     (web, "http://[::1]:8080/path", "http://[::1]:8080/path"),
     (tcp, "tcp://camera", "tcp://camera"),
     (tcp, "tcp://camera:65535", "tcp://camera:65535"),
+    (keep_failed, "Always", "always"),
+    (keep_failed, "like_others", "like_others"),
+    (keep_failed, "7.5", 7.5),
 ]
 
 BAD: list[tuple[Callable[[str], Any], str, str]] = [
@@ -110,6 +114,11 @@ BAD: list[tuple[Callable[[str], Any], str, str]] = [
     (web, "https://user@a", "more than a host, a port and a path"),
     (web, "https://a/?key=1", "more than a host, a port and a path"),
     (web, "https://a/#part", "more than a host, a port and a path"),
+    (keep_failed, "", "not one of: like_others, always, or a number of days"),
+    (keep_failed, "never", "not one of: like_others, always, or a number of days"),
+    (keep_failed, "0", "a number of days from 0.01 to 36500"),
+    (keep_failed, "7 days", "a number of days from 0.01 to 36500"),
+    (keep_failed, "nan", "a number of days from 0.01 to 36500"),
 ]
 
 

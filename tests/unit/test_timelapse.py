@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ import pytest
 
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
 from moonraker_prusacam.timelapse import Job, JobState, summary
+from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
 from tests.support.timelapse import Host, Printer, frame_names, videos
+from tests.support.video import pictures_of, track_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -327,6 +330,71 @@ async def test_render_when_there_is_nothing_then_error_says_so(host: Host) -> No
     timelapse = await host.boot()
     with pytest.raises(TimelapseError, match="nothing to render"):
         await timelapse.render()
+
+
+@pytest.mark.parametrize(("hold", "held"), [(0.0, 0), (0.5, 0), (0.5, 7)])
+async def test_render_when_the_video_is_there_then_another_with_the_same_pictures(
+    host: Host, hold: float, held: int
+) -> None:
+    timelapse = await host.boot(hold_s=hold)
+    printer = Printer(timelapse)
+    await printer.begin()
+    for layer in range(1, 30 + 1):
+        await printer.print_layers(layer, layer)
+        await host.frames(layer)
+    await printer.tell("complete", "complete")
+    first = await host.rendered()
+    # As after an evening: another engine, another rate chosen in a panel.
+    again = await host.boot()
+    await again.configure({"output_framerate": 10, "duplicatelastframe": held})
+    (job,) = again.jobs
+    assert await again.render() is job
+    second = await host.rendered()
+    assert second["frames"] == first["frames"] == 30
+    assert second["video"] != first["video"]
+    assert [path.name for path in job.path.iterdir()] == ["job.json"]
+    assert videos(host.videos_path) == sorted([first["video"], second["video"]])
+    ffmpeg = FFmpeg(await asyncio.to_thread(find_ffmpeg, None))
+    of = [
+        await pictures_of(ffmpeg, host.videos_path / v["video"])
+        for v in (first, second)
+    ]
+    assert of[1][:30] == of[0][:30]
+    track = await track_of(host.videos_path / second["video"])
+    assert track.frames == 30 + held
+    assert track.fps == 10
+
+
+async def test_render_when_the_video_was_deleted_then_there_is_nothing(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 2)
+    await printer.tell("complete", "complete")
+    (host.videos_path / (await host.rendered())["video"]).unlink()
+    with pytest.raises(TimelapseError, match="nothing to render"):
+        await timelapse.render()
+    with pytest.raises(TimelapseError, match="no frames to save"):
+        await timelapse.save_frames()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_saved_frames_when_the_print_is_rendered_then_all_are_in_the_archive(
+    host: Host, kept: bool
+) -> None:
+    timelapse = await host.boot(hold_s=0.2, save_frames=kept)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 4)
+    await printer.tell("complete", "complete")
+    await host.rendered()
+    name = await timelapse.save_frames()
+    with zipfile.ZipFile(host.videos_path / name) as archive:
+        assert len(archive.namelist()) == 4
+        assert archive.testzip() is None
+    assert len(list(host.videos_path.glob("*.zip"))) == 1
 
 
 @pytest.mark.parametrize(("gaps", "shown"), [("repeat", 5), ("skip", 3)])

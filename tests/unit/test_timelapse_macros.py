@@ -206,3 +206,43 @@ async def test_setup_when_asked_then_is_shown(tmp_path: Path) -> None:
         assert "enable: True, mode: layermacro, verbose: True" in text
         assert "park: True, position: back_left, time: 6.0 s" in text
         assert "by firmware: True" in text
+
+
+async def test_stream_delay_when_tested_then_each_frame_is_in_the_middle(
+    tmp_path: Path,
+) -> None:
+    async with printing(tmp_path, SETUP) as (printer, client):
+        await client.register("prusacam_timelapse_start")
+        await client.register("timelapse_render")
+        before = await gcode_position(client)
+        limits = await client.status(toolhead=["axis_minimum", "axis_maximum"])
+        ends = [limits["toolhead"][f"axis_{end}imum"][0] for end in ("min", "max")]
+        call = client.send("gcode/script", {"script": "TEST_STREAM_DELAY COUNT=2"})
+        seen = 0
+        for _ in range(2):
+            await client.wait_for(
+                lambda m: m.get("method") == "timelapse_newframe", start=seen
+            )
+            seen = len(client.received)
+            place = [round(value, 2) for value in printer.live_position()]
+            assert place == pytest.approx([sum(ends) / 2, *START[1:]])
+        await client.reply(call)
+        assert await gcode_position(client) == before
+        assert client.named("prusacam_timelapse_start") == [
+            {"enable": True, "trigger": "macro"}
+        ]
+        assert len(client.named("timelapse_newframe")) == 2
+        await client.wait_for(lambda m: m.get("method") == "timelapse_render")
+
+
+@pytest.mark.parametrize(
+    ("gcode", "reason"), [("M84", "home the printer"), ("G1 Z1\nM400", "lift the head")]
+)
+async def test_stream_delay_when_it_cannot_be_tested_then_says_why(
+    tmp_path: Path, gcode: str, reason: str
+) -> None:
+    async with printing(tmp_path, SETUP) as (_, client):
+        await client.gcode(gcode)
+        await client.gcode("TEST_STREAM_DELAY")
+        assert reason in client.console[-1]
+        assert client.named("timelapse_newframe") == []

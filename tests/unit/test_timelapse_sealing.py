@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import pytest
 
 from moonraker_prusacam.config import TimelapseConfig, TrackConfig
@@ -21,14 +20,12 @@ from moonraker_prusacam.errors import FramesNotFound
 from moonraker_prusacam.timelapse import Job, JobState, panel_settings
 from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
 from moonraker_prusacam.timelapse.panel import SPELLINGS, Panel
-from moonraker_prusacam.timelapse.retention import expired, remove_expired
 from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from tests.support import jpeg
 from tests.support.timelapse import Host, Printer, frame_names, until, videos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from moonraker_prusacam.timelapse import Timelapse
 
@@ -275,48 +272,6 @@ async def test_disk_when_it_is_nearly_full_then_frames_are_thinned_and_sealed_ea
     assert done["frames"] == 14
 
 
-def kept_video(folder: Path, name: str, age_days: float, **sidecar: Any) -> Path:
-    video = folder / f"{name}.mp4"
-    video.write_bytes(b"x" * 1_000_000)
-    video.with_suffix(".jpg").write_bytes(b"x")
-    sidecar_path(video).write_text(json.dumps({"schema": 1, **sidecar}))
-    os.utime(video, (1e9 - age_days * 86400, 1e9 - age_days * 86400))
-    return video
-
-
-@pytest.mark.parametrize(
-    ("options", "gone"),
-    [
-        ({}, []),
-        ({"keep_days": 5.0}, ["old", "older"]),
-        ({"keep_videos": 2}, ["old", "older"]),
-        ({"keep_mb": 3}, ["older"]),
-        ({"keep_days": 100.0, "keep_videos": 3}, ["older"]),
-    ],
-)
-def test_retention_then_the_oldest_go_and_nobody_elses(
-    tmp_path: Path, options: dict[str, Any], gone: list[str]
-) -> None:
-    for name, age_days in (
-        ("new", 1.0),
-        ("newer", 0.5),
-        ("old", 10.0),
-        ("older", 20.0),
-    ):
-        kept_video(tmp_path, name, age_days)
-    kept_video(tmp_path, "pinned", 99.0, pinned=True)
-    foreign = tmp_path / "foreign.mp4"
-    foreign.write_bytes(b"x")
-    os.utime(foreign, (1, 1))
-    config = attrs.evolve(TimelapseConfig(), **options)
-    assert sorted(path.stem for path in expired(tmp_path, config, 1e9)) == gone
-    remove_expired(tmp_path, config, 1e9)
-    left = {path.name for path in tmp_path.iterdir()}
-    for name in gone:
-        assert not any(name == path.split(".")[-2] for path in left)
-    assert {"pinned.mp4", "foreign.mp4", "new.mp4", "new.jpg", ".new.json"} <= left
-
-
 def test_panel_when_prints_follow_then_no_name_comes_again_soon(tmp_path: Path) -> None:
     seen = set()
     for number in range(len(SPELLINGS)):
@@ -362,6 +317,17 @@ def test_panel_settings_then_they_win_over_the_file() -> None:
     assert (made.min_fps, made.max_fps, made.hold_s) == (4.0, 50.0, 2.0)
     assert (made.crf, made.frame_delay_s) == (20.0, 0.25)
     assert (made.auto_render, made.save_frames) == (False, True)
+
+
+def test_panel_settings_when_moonraker_names_a_folder_then_own_one_wins() -> None:
+    told = {"output_path": "/films"}
+    made = panel_settings.apply(TimelapseConfig(), told, {"front"})
+    assert made.output_path == Path("/films")
+    own = TimelapseConfig(output_path=Path("/mine"))
+    assert panel_settings.apply(own, told, {"front"}).output_path == Path("/mine")
+    for odd in ("films", "", None, 7):
+        made = panel_settings.apply(TimelapseConfig(), {"output_path": odd}, ())
+        assert made.output_path is None
 
 
 def test_panel_settings_when_a_hyperlapse_parks_then_the_macro_keeps_the_time() -> None:

@@ -13,6 +13,7 @@ from .caption import Caption
 from .ffmpeg import FFmpeg, Usage, find_ffmpeg
 from .inset import Inset
 from .join import JoinResult, Tags, Timing, join
+from .retime import Retimed, retime
 from .segment import FRAMES_PER_SEGMENT, EncodeSettings, Segment, hold_segment, seal
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FFmpeg",
     "Inset",
     "JoinResult",
+    "Retimed",
     "Segment",
     "Tags",
     "Timing",
@@ -29,5 +31,6 @@ __all__ = [
     "find_ffmpeg",
     "hold_segment",
     "join",
+    "retime",
     "seal",
 ]

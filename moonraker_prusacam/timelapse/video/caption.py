@@ -60,7 +60,7 @@ def find_font(configured: Path | None) -> Path | None:
 async def can_caption(ffmpeg: FFmpeg, configured: Path | None) -> bool:
     """Whether this ffmpeg draws text with a font it finds; if not, the log says why."""
     font = await asyncio.to_thread(find_font, configured)
-    async with workspace({FONT: font} if font else {}) as folder:
+    async with workspace({FONT: font} if font else {}, ffmpeg.scratch) as folder:
         filters = await asyncio.to_thread(
             write_captions,
             [Caption("text", 0.5)],

@@ -95,10 +95,15 @@ class Features:
 
 
 class FFmpeg:
-    """One ffmpeg program, and the processes that run it."""
+    """One ffmpeg program, and the processes that run it.
 
-    def __init__(self, program: str) -> None:
+    ``scratch`` is where the folders that it works in are made: what a kill leaves
+    there is its owner's to remove. None is the system's folder for that.
+    """
+
+    def __init__(self, program: str, scratch: Path | None = None) -> None:
         self.program = program
+        self.scratch = scratch
         self._children: set[_Child] = set()
         self._moving = asyncio.Event()
         self._moving.set()

@@ -69,7 +69,7 @@ async def choose_codec(
     """
     features = await ffmpeg.features()
     trials: list[Trial] = []
-    async with workspace({}) as folder:
+    async with workspace({}, ffmpeg.scratch) as folder:
         prober = _Prober(ffmpeg, folder, f"testsrc2=s={width}x{height}:r={RATE}")
         reference: Trial | None = None
         for codec in candidates:

@@ -120,13 +120,15 @@ async def join(
         ticks = max(1, round(timescale / timing.rate(max(1, frames - held))))
         fps = Fraction(timescale, ticks)
         async with (
-            workspace(numbered(segments, ".mp4")) as folder,
+            workspace(numbered(segments, ".mp4"), ffmpeg.scratch) as folder,
             whole_file(video) as partial,
         ):
             await asyncio.to_thread(_write_list, tracks, folder / LIST)
             arguments = [
-                *await _input(ffmpeg, rotation),
-                *("-map", "0:v:0", "-c", "copy", "-bsf:v", _setts(tracks[0], ticks)),
+                *await turned(
+                    ffmpeg, ["-f", "concat", "-safe", "0", "-i", LIST], rotation
+                ),
+                *("-map", "0:v:0", "-c", "copy", "-bsf:v", retimed(tracks[0], ticks)),
                 *("-video_track_timescale", str(timescale)),
                 *_metadata(tags or Tags()),
                 *("-movflags", "+faststart", "-f", "mp4", file_url(partial)),
@@ -164,8 +166,8 @@ def _write_list(tracks: Sequence[Track], listing: Path) -> None:
     listing.write_text(f"ffconcat version 1.0\n{entries}")
 
 
-async def _input(ffmpeg: FFmpeg, rotation: int) -> list[str]:
-    source = ["-f", "concat", "-safe", "0", "-i", LIST]
+async def turned(ffmpeg: FFmpeg, source: list[str], rotation: int) -> list[str]:
+    """Arguments for an input whose pictures players turn, however it was turned."""
     # Either takes degrees counter-clockwise.
     features = await ffmpeg.features()
     if features.version < DISPLAY_ROTATION_VERSION:
@@ -173,7 +175,7 @@ async def _input(ffmpeg: FFmpeg, rotation: int) -> list[str]:
     return ["-display_rotation:v:0", str(-rotation), *source]
 
 
-def _setts(track: Track, ticks: int) -> str:
+def retimed(track: Track, ticks: int) -> str:
     """Number the frames as they are shown, and make times of the numbers.
 
     They are decoded in the order they come in, one a frame: a segment of one or two

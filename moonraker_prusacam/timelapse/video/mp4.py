@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
-READ = (b"tkhd", b"mdhd", b"hdlr", b"stts", b"stsz")
+READ = (b"tkhd", b"mdhd", b"hdlr", b"stsd", b"stts", b"stsz")
 MOST_BOX_BYTES = 16 << 20
 # The first columns of the matrix, in 16.16: a, b, c, d.
 ROTATIONS = {
@@ -39,7 +39,8 @@ class Track:
     """The video track of an MP4.
 
     ``fps`` is None where frames are not all shown for the same time; ``rotation`` is
-    in degrees clockwise, None where the matrix does something else.
+    in degrees clockwise, None where the matrix does something else. ``headers`` are
+    those of H.264: what was encoded with others does not go into the same track.
     """
 
     frames: int
@@ -50,6 +51,7 @@ class Track:
     height: int
     rotation: int | None
     is_fast_start: bool
+    headers: bytes
 
 
 def read_track(video: Path) -> Track:
@@ -82,6 +84,7 @@ def _track(boxes: list[tuple[bytes, bytes]]) -> Track:
         height=height,
         rotation=ROTATIONS.get(matrix),
         is_fast_start=order[:1] == [b"moov"],
+        headers=_headers(found.get(b"stsd", b"")),
     )
 
 
@@ -123,6 +126,15 @@ def _durations(stts: bytes) -> list[tuple[int, int]]:
     if not runs:
         raise ValueError("no frames")
     return runs
+
+
+def _headers(stsd: bytes) -> bytes:
+    """The content of the avcC box; ISO/IEC 14496-15."""
+    begin = stsd.find(b"avcC")
+    if begin < 4:
+        return b""
+    (size,) = struct.unpack_from(">I", stsd, begin - 4)
+    return stsd[begin + 4 : begin - 4 + size]
 
 
 def _geometry(tkhd: bytes) -> tuple[tuple[int, int, int, int], int, int]:

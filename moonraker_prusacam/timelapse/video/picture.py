@@ -81,7 +81,7 @@ async def undecodable(
     files = list(dict.fromkeys(paths))
     links = numbered(files, ".jpg")
     found = set()
-    async with workspace(links) as folder:
+    async with workspace(links, ffmpeg.scratch) as folder:
         for name, path in links.items():
             arguments = [*(STRICT if strictly else ()), *JPEG_INPUT]
             arguments += ["-pattern_type", "none", "-i", name]

@@ -51,7 +51,7 @@ async def make_poster(
         if picture.is_whole and not filters:
             await asyncio.to_thread(_copy, frame, poster)
             return
-        async with workspace(numbered([frame], ".jpg")) as folder:
+        async with workspace(numbered([frame], ".jpg"), ffmpeg.scratch) as folder:
             arguments = [*JPEG_INPUT, "-start_number", "0", "-i", PATTERN]
             if filters:
                 arguments += ["-vf", ",".join(filters)]

@@ -265,7 +265,7 @@ class _Sealing:
         font = await asyncio.to_thread(find_font, self._settings.font)
         if self.captions and font is not None:
             links[FONT] = font
-        async with workspace(links) as folder:
+        async with workspace(links, self._ffmpeg.scratch) as folder:
             graph = await self._graph(set(sizes))
             written = await asyncio.to_thread(
                 write_captions,

@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 STEM_CHARACTERS = 40
 PARTIAL_SUFFIX = ".part"
+# In the names of the folders of this process.
+SESSION = secrets.token_hex(4)
 
 
 @contextlib.asynccontextmanager
-async def workspace(links: Mapping[str, Path]) -> AsyncIterator[Path]:
-    """A temporary folder with symbolic links: name to target."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prusacam-"))
+async def workspace(
+    links: Mapping[str, Path], scratch: Path | None
+) -> AsyncIterator[Path]:
+    """A temporary folder below ``scratch`` with symbolic links: name to target."""
+    folder = await asyncio.to_thread(_make_folder, scratch)
     try:
         await asyncio.to_thread(_link, folder, links)
         yield folder
@@ -41,6 +45,20 @@ async def workspace(links: Mapping[str, Path]) -> AsyncIterator[Path]:
 def numbered(paths: Iterable[Path], suffix: str) -> dict[str, Path]:
     """Links named 000000, 000001, … for ``paths``."""
     return {f"{number:06d}{suffix}": path for number, path in enumerate(paths)}
+
+
+def _make_folder(scratch: Path | None) -> Path:
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"prusacam-{SESSION}-", dir=scratch))
+
+
+def remove_left(scratch: Path) -> None:
+    """Remove what earlier processes left in ``scratch``; raises OSError."""
+    if scratch.is_dir():
+        for folder in scratch.iterdir():
+            if SESSION not in folder.name:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link(folder: Path, links: Mapping[str, Path]) -> None:

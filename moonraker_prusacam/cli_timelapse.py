@@ -1,0 +1,311 @@
+# The command line for timelapses.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``prusacam timelapse``: the finished videos, and the prints that wait for theirs."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from .cli_call import (
+    call,
+    config_option,
+    fail,
+    perform,
+    socket_option,
+    socket_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+# A long video on a slow card is read and written once.
+RETIME_TIMEOUT_S = 600.0
+MB = 1e6
+OTHER_LIMITS = ("keep_videos", "keep_mb", "keep_free_mb")
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the engine's answer as JSON."
+)
+
+
+class Asked:
+    """The engine that a command asks, and how its answer is printed."""
+
+    def __init__(self, file: Path, socket: Path | None, as_json: bool) -> None:
+        self._path = socket_path(file, socket)
+        self._is_for_people = not as_json
+
+    def ask(
+        self, method: str, *, timeout_s: float | None = None, **params: Any
+    ) -> dict[str, Any]:
+        """The answer; what is None is not sent."""
+        given = {name: value for name, value in params.items() if value is not None}
+        options = {} if timeout_s is None else {"timeout_s": timeout_s}
+        answer: dict[str, Any] = perform(
+            call(self._path, f"timelapse.{method}", given, **options)
+        )
+        return answer
+
+    def show(self, answer: dict[str, Any], *lines: str) -> None:
+        """Print ``lines`` for people, or the answer for a program."""
+        if not self._is_for_people:
+            Console().print_json(data=answer)
+            return
+        for line in lines:
+            click.echo(line)
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument is an ``Asked``."""
+
+    @config_option
+    @socket_option
+    @json_option
+    @functools.wraps(command)
+    def asked(file: Path, socket: Path | None, as_json: bool, **given: Any) -> None:
+        try:
+            command(Asked(file, socket, as_json), **given)
+        except LookupError:
+            fail("the engine is of another version than this command; restart it")
+
+    return asked
+
+
+def timing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options for the speed and the end of a video."""
+    for option in (
+        click.option("--hold", type=float, help="Seconds for which its end stays."),
+        click.option("--target-length", type=float, help="Seconds it should last."),
+        click.option("--fps", type=float, help="Frames a second."),
+    ):
+        command = option(command)
+    return command
+
+
+copy_option = click.option(
+    "--copy", is_flag=True, help="Leave the video as it is, and make another one."
+)
+
+
+@click.group()
+def timelapse() -> None:
+    """Look after finished videos, and prints that wait for theirs."""
+
+
+@timelapse.command("list")
+@asking
+def list_all(asked: Asked) -> None:
+    """List the videos, and the jobs that have none yet."""
+    answer = asked.ask("videos") | asked.ask("queue")
+    videos = sorted(answer["videos"], key=lambda video: float(video["made"]))
+    jobs = [_job_row(job) for job in answer["jobs"]]
+    lines = _columns([_video_row(video) for video in videos])
+    if jobs:
+        lines += ["", "Without a video yet:"] if lines else ["Without a video yet:"]
+        lines += _columns(jobs)
+    asked.show(answer, *(lines or ["There are no timelapses yet."]))
+
+
+@timelapse.command()
+@click.argument("job", required=False)
+@asking
+def render(asked: Asked, job: str | None) -> None:
+    """Render a job that waits.
+
+    JOB is its id, as 'list' shows it. Without one: the print that is being recorded,
+    which ends its recording, else the newest job that waits.
+    """
+    answer = asked.ask("render", job=job)
+    asked.show(answer, f"Job {answer['job']['id']} is being rendered.")
+
+
+@timelapse.command()
+@click.argument("job")
+@asking
+def discard(asked: Asked, job: str) -> None:
+    """Give up a job that waits, and its frames."""
+    answer = asked.ask("discard", job=job)
+    frames = answer["job"]["frames"]
+    asked.show(answer, f"Job {job} is gone, with {frames} frames.")
+
+
+@timelapse.command()
+@click.argument("video")
+@asking
+def pin(asked: Asked, video: str) -> None:
+    """Keep a video, whatever the limits say."""
+    answer = asked.ask("pin", video=video, pinned=True)
+    asked.show(answer, f"{video} is pinned: it is never removed by itself.")
+
+
+@timelapse.command()
+@click.argument("video")
+@asking
+def unpin(asked: Asked, video: str) -> None:
+    """Let the limits hold for a video again."""
+    answer = asked.ask("pin", video=video, pinned=False)
+    asked.show(answer, f"{video} is no longer pinned.")
+
+
+@timelapse.command()
+@click.argument("video")
+@asking
+def remove(asked: Asked, video: str) -> None:
+    """Remove a video, with its preview and its frames."""
+    answer = asked.ask("remove", video=video)
+    asked.show(answer, f"{video} is removed: {_mb(answer['video']['size_bytes'])}.")
+
+
+@timelapse.command()
+@click.argument("video")
+@timing_options
+@copy_option
+@asking
+def retime(
+    asked: Asked,
+    video: str,
+    fps: float | None,
+    target_length: float | None,
+    hold: float | None,
+    copy: bool,
+) -> None:
+    """Give a finished video another speed or end.
+
+    The pictures are not encoded again, so this takes a moment only.
+    """
+    answer = asked.ask(
+        "retime",
+        timeout_s=RETIME_TIMEOUT_S,
+        video=video,
+        fps=fps,
+        target_length=target_length,
+        hold=hold,
+        copy=copy,
+    )
+    made = answer["video"]
+    asked.show(
+        answer,
+        f"{made['video']}: {made['duration_s']:.1f} s at {made['fps']:.4g} "
+        "frames a second.",
+    )
+
+
+@timelapse.command()
+@click.argument("video")
+@timing_options
+@click.option("--crf", type=float, help="Quality; lower is better and larger.")
+@click.option(
+    "--rotation",
+    type=click.Choice(["0", "90", "180", "270"]),
+    help="Degrees clockwise, instead of the camera's.",
+)
+@click.option("--flip-horizontal/--no-flip-horizontal", default=None, help="Mirror it.")
+@click.option(
+    "--flip-vertical/--no-flip-vertical", default=None, help="Turn it upside down."
+)
+@copy_option
+@asking
+def rerender(asked: Asked, video: str, rotation: str | None, **given: Any) -> None:
+    """Render a finished video again, from its saved frames.
+
+    As the configuration says now, but for the options given. The frames are there if
+    the print was recorded with 'save_frames: True'.
+    """
+    answer = asked.ask(
+        "rerender",
+        video=video,
+        rotation=None if rotation is None else int(rotation),
+        **given,
+    )
+    asked.show(answer, f"Job {answer['job']['id']} renders {video} again.")
+
+
+@timelapse.command()
+@click.option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
+@asking
+def expire(asked: Asked, dry_run: bool) -> None:
+    """Remove the videos that the limits do not keep.
+
+    The engine does so by itself after each render, and every hour.
+    """
+    answer = asked.ask("retention", dry_run=dry_run)
+    verb = "would be removed" if dry_run else "is removed"
+    lines = [
+        f"{gone['video']} {verb} ({_mb(gone['size_bytes'])}): {gone['reason']}"
+        for gone in answer["removed"]
+    ]
+    pinned = f", {answer['pinned']} of them pinned" if answer["pinned"] else ""
+    kept = answer["kept"]
+    are = "video stays" if kept == 1 else "videos stay"
+    lines.append(f"{kept} {are}{pinned}.")
+    limits = answer["limits"]
+    by_age = limits["keep_days"] or not isinstance(limits["keep_failed"], str)
+    if not by_age and not any(limits[name] for name in OTHER_LIMITS):
+        lines.append("There are no limits; they are the options 'keep_…'.")
+    elif by_age and not answer["date_is_trusted"]:
+        lines.append(
+            "By age, only videos since the last boot are judged: the clock follows no "
+            "time server, or has just leapt."
+        )
+    asked.show(answer, *lines)
+
+
+def _video_row(video: dict[str, Any]) -> list[str]:
+    duration_s = video["duration_s"]
+    is_complete = video["outcome"] in (None, "complete")
+    notes = [
+        note
+        for note, is_true in (
+            (video["outcome"], not is_complete),
+            ("pinned", video["pinned"]),
+            ("frames saved", video["has_frames"]),
+        )
+        if is_true
+    ]
+    return [
+        video["video"],
+        _date(video["made"]),
+        "-" if duration_s is None else f"{duration_s:.1f} s",
+        _mb(video["size_bytes"]),
+        ", ".join(notes),
+    ]
+
+
+def _job_row(job: dict[str, Any]) -> list[str]:
+    return [
+        job["id"],
+        job["filename"] or "-",
+        job["outcome"] or "-",
+        f"{job['frames']} frames",
+        _mb(job["size_bytes"]),
+        f"{job['state']}: {job['error']}" if job["error"] else job["state"],
+    ]
+
+
+def _columns(rows: list[list[str]]) -> list[str]:
+    """The rows as lines. Nothing is cut: names are there to be copied."""
+    printable = [
+        ["".join(c if c.isprintable() else "?" for c in cell) for cell in row]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*printable, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in printable]
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / MB:.1f} MB"
+
+
+def _date(time_s: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(time_s))
+    except (ValueError, OverflowError, OSError):
+        return "-"

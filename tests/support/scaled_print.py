@@ -1,0 +1,183 @@
+# A long print by interval, in a process whose clock runs fast.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hours of a hyperlapse in seconds: real files, real segments, and what they take.
+
+The event loop and everybody who asks for the time live ``scale`` times as fast; disk
+and ffmpeg do not, so that frames come more densely than they ever would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from moonraker_prusacam.camera import Frame
+from moonraker_prusacam.config import (
+    CameraConfig,
+    Config,
+    EngineConfig,
+    TimelapseConfig,
+)
+from moonraker_prusacam.timelapse import JobState, Timelapse
+from tests.support.scripted_print import BARS, HEIGHT, WIDTH, layer_picture
+from tests.support.timelapse import Printer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAMPLE_EVERY = 20
+PAGE_BYTES = 4096
+
+
+@attrs.frozen
+class Sample:
+    """What the process and its job take after ``frames``."""
+
+    frames: int
+    resident_bytes: int
+    descriptors: int
+    job_bytes: int
+    job_files: int
+
+
+@attrs.frozen
+class Outcome:
+    """A whole print; ``taken`` are the frames that the camera gave."""
+
+    taken: int
+    gaps: int
+    video: str
+    samples: list[Sample]
+
+
+class FastSelector(selectors.DefaultSelector):
+    """Waits as long as its loop means."""
+
+    scale = 1.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is not None and timeout > 0:
+            timeout /= self.scale
+        return super().select(timeout)
+
+
+class CountingCamera:
+    """Shows how many frames it gave."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def subscribe(self, callback: Callable[[Frame], None]) -> None:
+        """Nobody chooses here."""
+
+    unsubscribe = subscribe
+
+    async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
+        assert timeout_s > 0
+        self.given += 1
+        now_ns = max(than_ns, time.monotonic_ns())
+        return Frame(
+            data=layer_picture(self.given % (1 << BARS)),
+            seq=self.given,
+            width=WIDTH,
+            height=HEIGHT,
+            has_dht=True,
+            first_ns=now_ns,
+            last_ns=now_ns,
+            wall_time=time.time(),
+        )
+
+
+def sample(frames: int, folder: Path) -> Sample:
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    sizes = []
+    for path in folder.iterdir():
+        try:
+            sizes.append(path.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return Sample(frames, resident, descriptors, sum(sizes), len(sizes))
+
+
+async def record(root: Path, frames: int, interval_s: float) -> Outcome:
+    """Print until the camera gave so many frames; then make the video."""
+    camera = CountingCamera()
+    samples: list[Sample] = []
+    told = asyncio.Condition()
+    told_frames = 0
+
+    async def wake() -> None:
+        async with told:
+            told.notify_all()
+
+    def notify(event: dict[str, Any]) -> None:
+        nonlocal told_frames
+        told_frames += event["event"] == "frame"
+        asyncio.get_running_loop().create_task(wake()).add_done_callback(
+            lambda task: task.result()
+        )
+
+    config = Config(
+        EngineConfig(data_path=root),
+        (CameraConfig(name="front", source="tcp://bedcam"),),
+        timelapse=TimelapseConfig(
+            style="plain", frame_delay_s=0, trigger="interval", interval_s=interval_s
+        ),
+    )
+    timelapse = Timelapse(config, {"front": camera}, notify)
+    await timelapse.start()
+    printer = Printer(timelapse, "long.gcode")
+    await printer.begin()
+    await printer.print_layers(1, 1)
+    job = timelapse.active
+    assert job is not None
+    for until in range(SAMPLE_EVERY, frames + 1, SAMPLE_EVERY):
+        async with told:
+            await told.wait_for(lambda until=until: told_frames >= until)  # type: ignore[misc]
+        samples.append(await asyncio.to_thread(sample, told_frames, job.path))
+    await printer.tell("complete", "complete")
+    async with told:
+        await told.wait_for(
+            lambda: job.record.state in (JobState.DONE, JobState.FAILED)
+        )
+    await timelapse.aclose()
+    assert job.record.video is not None, job.record.error
+    return Outcome(camera.given, job.record.gaps, job.record.video, samples)
+
+
+def main(root: str, frames: str, interval_s: str, scale: str) -> None:
+    """Live fast, and print what came of it as JSON."""
+    began, monotonic = time.monotonic(), time.monotonic
+    factor = float(scale)
+
+    def fast() -> float:
+        return began + (monotonic() - began) * factor
+
+    for module in list(sys.modules.values()):
+        if module.__name__.startswith("moonraker_prusacam.timelapse"):
+            # ffmpeg has as long as it has in real time.
+            for name in [name for name in vars(module) if name.endswith("TIMEOUT_S")]:
+                setattr(module, name, getattr(module, name) * factor)
+    time.monotonic = fast
+    time.monotonic_ns = lambda: int(fast() * 1e9)
+    selector = FastSelector()
+    selector.scale = factor
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = fast  # type: ignore[method-assign]
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        outcome = runner.run(record(Path(root), int(frames), float(interval_s)))
+    sys.stdout.write(json.dumps(attrs.asdict(outcome)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
