@@ -34,6 +34,7 @@ from .cli_call import (
 )
 from .cli_connect import connect
 from .cli_doctor import doctor
+from .cli_emulator import emulator
 from .cli_timelapse import timelapse
 from .errors import RenderError
 from .log import configure
@@ -65,9 +66,10 @@ def main() -> None:
     """
 
 
+main.add_command(timelapse)
+main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
-main.add_command(timelapse)
 
 
 @main.command()

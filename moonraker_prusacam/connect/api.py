@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
@@ -40,7 +39,6 @@ BytesLike: TypeAlias = bytes | bytearray | memoryview
 REQUEST_TIMEOUT_S = 30.0  # the whole exchange, name look-up to answer
 CONNECT_TIMEOUT_S = 10.0  # name look-up, TCP and TLS
 BODY_TIMEOUT_S = 5.0  # an answer's body, which only explains its status
-KEEPALIVE_S = 75.0  # longer than the usual intervals of uploads
 MAX_BODY_BYTES = 64 * 1024
 MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 2
@@ -114,9 +112,9 @@ class ConnectApi:
             raise ClosedError("the client of Prusa Connect is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=CONNECTIONS, keepalive_timeout=KEEPALIVE_S
-                ),
+                # One that was kept open is closed by the server at the worst moment,
+                # and what was sent then may have been taken or not.
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(
                     total=self._timeout_s,
@@ -163,7 +161,7 @@ class ConnectApi:
         try:
             async with session.put(
                 url,
-                data=io.BytesIO(body),
+                data=_once(body),
                 headers=headers,
                 allow_redirects=False,
             ) as response:
@@ -182,6 +180,15 @@ class ConnectApi:
         for secret in (self._token.reveal(), self._fingerprint):
             text = text.replace(secret, "***")
         return text
+
+
+async def _once(body: BytesLike) -> AsyncIterator[BytesLike]:
+    """A body that aiohttp cannot send again by itself.
+
+    It would, when the connection breaks: two snapshots at once, of which the first may
+    have been taken. Whether and when to send again is the uploader's to say.
+    """
+    yield body
 
 
 def parse_server(server: str) -> URL:

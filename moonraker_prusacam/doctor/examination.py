@@ -25,6 +25,7 @@ from moonraker_prusacam.connect.identity import (
     fingerprint_path,
     load_or_create_fingerprint,
 )
+from moonraker_prusacam.connect.picture import Shape, prepare
 from moonraker_prusacam.errors import ConfigError
 
 from .camera import FRAME_TIMEOUT_S, examine_camera, fresh_frame
@@ -99,8 +100,11 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
         if options.dry_run:
             uploads[name] = partial(tell_uploads, name, uploader.status)
         else:
-            upload = partial(_upload_through, uploader, engine.cameras[name])
-            uploads[name] = partial(examine_upload, name, upload)
+            uploads[name] = partial(
+                examine_upload,
+                name,
+                partial(_upload_through, engine.cameras[name], uploader),
+            )
     listed = engine.describe_cameras()
     return await run_checks(
         [
@@ -203,7 +207,7 @@ def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Chec
     return checks
 
 
-async def _upload_through(uploader: SnapshotUploader, camera: Camera) -> None:
+async def _upload_through(camera: Camera, uploader: SnapshotUploader) -> None:
     await fresh_frame(camera)  # without one there is nothing to try
     await uploader.upload()
 
@@ -217,7 +221,9 @@ async def _upload(config: Config, connect: ConnectConfig, camera: Camera) -> Non
     frame = await fresh_frame(camera)
     api = ConnectApi(connect.server, connect.secret, fingerprint)
     try:
-        await api.put_snapshot(frame.data)
+        shape = Shape.of(connect, camera.config)
+        picture = await asyncio.to_thread(prepare, frame.data, shape, smaller=False)
+        await api.put_snapshot(picture.data)
     finally:
         await api.aclose()
 

@@ -14,7 +14,6 @@ from moonraker_prusacam.errors import (
     ConnectUnavailable,
     FrameUnavailable,
     PrusaConnectError,
-    SnapshotRejected,
     SnapshotUnfit,
     TokenRejected,
 )
@@ -29,18 +28,22 @@ ACCEPTED = (
     "accepted by Prusa Connect; while the printer is offline there, it shows no picture"
 )
 BY_STATUS = {
+    404: (
+        "the camera was removed in Prusa Connect: open the printer there, choose "
+        'Camera, "Add new other camera", put the new token into prusacam.conf, and '
+        "restart the engine"
+    ),
     413: "let the camera's feed send smaller pictures",
     429: (
         "something else uploads with the same token, or did a moment ago: stop the "
         "old uploader, and wait a minute"
     ),
 }
+UNFIT = (
+    "look at the camera's picture; where it does not move, start the camera's feed anew"
+)
 NOT_REACHED = "see dns, tls and clock; the engine tries again by itself"
 OUT_OF_ORDER = "wait; the engine tries again by itself"
-UNFIT = (
-    "look at the camera in a browser; when its picture stands still though something "
-    "moves in front of it, restart its feed"
-)
 REFUSED = (
     "look at 'server' in prusacam.conf, and for a newer prusacam; the answer says what "
     "Prusa Connect did not like"
@@ -59,10 +62,10 @@ async def examine_upload(
         await upload()
     except FrameUnavailable:
         return finding(State.SKIPPED, "there is no picture to send (see camera)")
+    except SnapshotUnfit as error:
+        return finding(State.WARNING, str(error), UNFIT)
     except ConfigError as error:
         return finding(State.SKIPPED, f"{error} (see fingerprint)")
-    except SnapshotUnfit as error:
-        return finding(State.WARNING, f"not sent: {error}", UNFIT)
     except PrusaConnectError as error:
         return finding(State.FAILED, *explain(error))
     return finding(State.OK, ACCEPTED)
@@ -87,8 +90,6 @@ def explain(error: PrusaConnectError) -> tuple[str, str]:
     text = str(error)
     if error.status in BY_STATUS:
         return text, BY_STATUS[error.status]
-    if isinstance(error, SnapshotRejected) and error.status is None:
-        return text, "as it says: nothing was sent"
     if isinstance(error, TokenRejected):
         # These carry their remedy: "REASON: REMEDY (ANSWER)".
         reason, _, remedy = text.partition(": ")

@@ -132,7 +132,8 @@ class Encoder:
             log.warning(
                 "Timelapse: %s fails, libx264 goes on: %s", job.record.codec, error
             )
-            self._is_hardware_broken = True
+            self._is_hardware_broken = job.record.must_remake = True
+            await asyncio.to_thread(job.save)
             await self._make_again(job, contents)
             return await attempt(ffmpeg, self.settings(job))
 
@@ -140,6 +141,8 @@ class Encoder:
         self, job: Job, contents: Contents, shown: Sequence[StoredFrame]
     ) -> None:
         record, before = job.record, attrs.evolve(job.record)
+        if record.must_remake:
+            await self._make_again(job, contents)  # a kill came amid it
         if record.look is None:
             record.look = self._looks.of(job)
         if record.size is None and contents.segments:
@@ -184,7 +187,7 @@ class Encoder:
                         f"{segment.frames} pictures"
                     )
                 await seal(ffmpeg, pictures, segment.path, settings)
-        job.record.codec = LIBX264.name
+        job.record.codec, job.record.must_remake = LIBX264.name, False
         await asyncio.to_thread(job.save)
 
 

@@ -86,6 +86,7 @@ class JobRecord:
     size: tuple[int, int] | None = None
     look: Look | None = None  # of the first segment, and so of all
     codec: str | None = None  # like look
+    must_remake: bool = False  # segments of another codec are among them
     total_layers: int | None = None
     slicer: dict[str, Any] = attrs.field(factory=dict)
     last_frame: float | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.camera._scanner_py import Scanner
-from tests.benchmarks import latency, memory, moonraker, scan, snapshots, streams
+from tests.benchmarks import latency, memory, scan, snapshots, streams
 from tests.benchmarks.figure import table
 from tests.benchmarks.frames import make_frames
 from tests.benchmarks.rescan import RescanningScanner
@@ -96,12 +96,3 @@ def test_stand_when_everything_is_measured_once_then_viewers_see_whole_frames(
     ]
     assert "bare server" in figures[0].name
     assert table(figures).row_count == len(figures)
-
-
-@pytest.mark.moonraker
-def test_moonraker_when_measured_then_both_requests_have_a_figure(
-    stand: Stand,
-) -> None:
-    figures = moonraker.measure(stand)
-    assert len(figures) == len(moonraker.REQUESTS)
-    assert all(figure.is_reached is not None for figure in figures)

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from moonraker_prusacam.doctor import Finding
 
 HOST = "127.0.0.1"
-OK = answer(200, "text/plain", Date=formatdate(usegmt=True))
+
+
+def ok() -> bytes:
+    return answer(200, "text/plain", Date=formatdate(usegmt=True))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ async def test_tls_when_the_authority_is_trusted_then_ok(
 ) -> None:
     context = await asyncio.to_thread(authority.sign, HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    async with answering(OK, context=context) as port:
+    async with answering(ok(), context=context) as port:
         finding = await examined_tls(Server(HOST, port, True))
         clock = await examined_clock(Server(HOST, port, True))
     assert finding.state is State.OK
@@ -129,7 +132,7 @@ async def test_tls_when_the_certificate_is_wrong_then_failed_with_what_helps(
 ) -> None:
     context = await asyncio.to_thread(authority.sign, name, begin, end)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    async with answering(OK, context=context) as port:
+    async with answering(ok(), context=context) as port:
         finding = await examined_tls(Server(HOST, port, True))
         # Whatever the certificate: the clock is told.
         assert (await examined_clock(Server(HOST, port, True))).state is State.OK
@@ -142,7 +145,7 @@ async def test_tls_when_nobody_knows_the_authority_then_failed(
     authority: Authority,
 ) -> None:
     context = await asyncio.to_thread(authority.sign, HOST)
-    async with answering(OK, context=context) as port:
+    async with answering(ok(), context=context) as port:
         finding = await examined_tls(Server(HOST, port, True))
     assert finding.state is State.FAILED
     assert "nobody that this host trusts" in finding.found
@@ -155,13 +158,13 @@ async def test_tls_when_the_certificate_ends_soon_then_warned(
     end = time.strftime("%Y%m%d", time.gmtime(time.time() + 2 * 86400))
     context = await asyncio.to_thread(authority.sign, HOST, "20200101", end)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    async with answering(OK, context=context) as port:
+    async with answering(ok(), context=context) as port:
         finding = await examined_tls(Server(HOST, port, True))
     assert finding.state is State.WARNING
 
 
 async def test_tls_when_the_port_speaks_http_then_failed() -> None:
-    async with answering(OK) as port:
+    async with answering(ok()) as port:
         finding = await examined_tls(Server(HOST, port, True))
     assert finding.state is State.FAILED
     assert "no secure connection" in finding.found
@@ -177,7 +180,7 @@ async def test_tls_when_nothing_listens_then_failed() -> None:
 async def test_tls_when_not_wanted_then_ok_on_this_host_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with answering(OK) as port:
+    async with answering(ok()) as port:
         assert (await examined_tls(Server(HOST, port, False))).state is State.OK
         monkeypatch.setattr(Server, "is_local", False)
         assert (await examined_tls(Server(HOST, port, False))).state is State.WARNING

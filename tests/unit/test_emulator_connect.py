@@ -117,8 +117,8 @@ async def test_snapshot_when_the_printer_is_offline_then_204_and_thrown_away(
 
 REFUSALS: list[tuple[str, dict[str, str | None], Any, int, str]] = [
     ("token unknown", {"Token": OTHER_TOKEN}, JPEG, 401, "UNAUTHORIZED"),
-    ("token unknown", {"Token": None}, JPEG, 401, "UNAUTHORIZED"),
-    ("token unknown", {"Token": ""}, JPEG, 401, "UNAUTHORIZED"),
+    ("token missing", {"Token": None}, JPEG, 401, "UNAUTHORIZED"),
+    ("token missing", {"Token": ""}, JPEG, 401, "UNAUTHORIZED"),
     ("fingerprint missing", {"Fingerprint": None}, JPEG, 401, "UNAUTHORIZED"),
     ("fingerprint length", {"Fingerprint": "x" * 15}, JPEG, 400, "BAD_REQUEST"),
     ("fingerprint length", {"Fingerprint": "x" * 65}, JPEG, 400, "BAD_REQUEST"),
@@ -357,7 +357,7 @@ async def test_requests_when_many_then_the_oldest_are_dropped(
     connect: LocalConnect, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_log, "LOGGED_REQUESTS", 3)
-    connect._log = request_log.RequestLog()
+    connect._exchanges.log = request_log.RequestLog()
     for size in range(1, 6):
         await put(http, connect, data=b"x" * size)
     assert [record.size_bytes for record in connect.requests] == [3, 4, 5]

@@ -4,24 +4,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A bounded log of requests that tests and the demo can judge a client by.
 
-Tokens and fingerprints are in it only masked. Where a client sent one in any other
-place than its header, the record says so.
+Tokens, fingerprints and codes are in it only masked. Where a client sent one in a place
+that is not meant for it, the record says so.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+    from .rules import Evidence
 
 LOGGED_REQUESTS = 1000
 SHORTEST_SECRET = 8  # shorter ones would be found by chance
-SECRET_HEADERS = ("token", "fingerprint")
+SECRET_HEADERS = ("token", "fingerprint", "code", "cookie", "authorization")
+MAX_CONTENT_BYTES = 64 * 1024
 
 
 def mask(secret: str) -> str:
@@ -36,20 +40,31 @@ def is_whole_jpeg(body: bytes) -> bool:
 
 @attrs.frozen
 class RequestRecord:
-    """One request and what became of it; times are CLOCK_MONOTONIC in seconds."""
+    """One request and what became of it; times are CLOCK_MONOTONIC in seconds.
+
+    ``started_s``: its head was there. ``ended_s``: the answer was decided on, or the
+    fault was over. ``content`` is JSON that was sent. ``status`` is what the client was
+    told, 0 when nothing. ``verdict`` names the rule that decided what became of the
+    request, ``evidence`` how well that is known; ``fault`` is the kind that it met.
+    """
 
     started_s: float
     ended_s: float
     method: str
     path: str
+    version: str
     headers: Mapping[str, str]
     camera: str | None
+    camera_id: int | None
     status: int
     verdict: str
+    evidence: Evidence | None
+    fault: str | None
     too_soon: bool
     size_bytes: int
     sha1: str | None
     whole_jpeg: bool | None
+    content: Any
     leaks: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -83,10 +98,26 @@ class Redaction:
             for name, value in headers.items()
         }
 
+    def content(self, body: bytes) -> Any:
+        """The JSON in a body with every secret masked, None when it holds none."""
+        if not 0 < len(body) <= MAX_CONTENT_BYTES:
+            return None
+        try:
+            return json.loads(self.text(body.decode()))
+        except (ValueError, RecursionError):
+            return None
+
     def leaks(
-        self, path: str, headers: Mapping[str, str], body: bytes
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        meant_for: Collection[str] = (),
     ) -> tuple[str, ...]:
-        """Where a secret is that should be in its own header only."""
+        """Where a secret is that should be in its own header only.
+
+        ``meant_for`` names the places where this request has to have one.
+        """
         places = {"path": _encoded(path), "body": body}
         for name, value in headers.items():
             if name.lower() not in SECRET_HEADERS:
@@ -94,7 +125,8 @@ class Redaction:
         return tuple(
             place
             for place, content in places.items()
-            if any(_encoded(secret) in content for secret in self._secrets)
+            if place not in meant_for
+            and any(_encoded(secret) in content for secret in self._secrets)
         )
 
 

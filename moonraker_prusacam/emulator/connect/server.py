@@ -2,92 +2,146 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The HTTP server: reads requests, lets ``answers`` judge them, logs the verdict."""
+"""The server as a whole: its routes, its start and end, and what tests ask of it."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from moonraker_prusacam.errors import ClosedError
+from moonraker_prusacam.tasks import TaskOwner
 
-from .answers import (
-    MAX_BODY_BYTES,
-    TOKEN_UNKNOWN,
-    Answer,
-    judge_info,
-    judge_snapshot,
-    refuse_fingerprint,
-)
-from .camera import LocalCamera
-from .request_log import (
-    Redaction,
-    RequestLog,
-    RequestRecord,
-    is_whole_jpeg,
-    mask,
-    sha1_of,
-)
+from .account import Account
+from .answers import ENDPOINT_UNKNOWN
+from .audit import Audit
+from .camera_api import MAX_BODY_BYTES, CameraApi
+from .control_api import ControlApi
+from .exchange import Exchanges
+from .faults import Fault, FaultKind, FaultPlan
+from .front import Front
+from .printer_api import PrinterApi
+from .request_log import RequestLog, RequestRecord
+from .web_api import WebApi
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    import ssl
+    from collections.abc import Callable, Mapping
 
-Judge: TypeAlias = "Callable[[web.Request, LocalCamera, bytes], Answer]"
+    from .behaviour import Behaviour
+    from .camera import LocalCamera, LocalPrinter
+    from .exchange import Judge
 
-BODY_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 
 
 class LocalConnect:
-    """Prusa Connect's camera API on a port of this machine; ``url`` after ``start``."""
+    """Prusa Connect on a port of this machine; ``url`` after ``start``.
 
-    def __init__(self, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    With ``tls`` it speaks https only.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.host = host
         self.port = port
-        self.max_in_flight = 0
-        self._cameras: dict[str, LocalCamera] = {}
-        self._scripted: deque[Answer] = deque()
-        self._log = RequestLog()
-        self._changed = asyncio.Condition()
+        self.account = Account()
+        self.faults = FaultPlan()
+        self._tls = tls
+        self._exchanges = Exchanges(self.account, self.faults, RequestLog())
         self._runner: web.AppRunner | None = None
+        self._front: Front | None = None
+        self._tasks = TaskOwner("local-connect")
         self._closed = False
 
     @property
     def url(self) -> str:
         """What a client is given as the server."""
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it answers where Prusa Connect's answer is in doubt."""
+        return self.account.behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self.account.behaviour = behaviour
 
     @property
     def requests(self) -> list[RequestRecord]:
         """The newest requests, oldest first; bounded."""
-        return self._log.records
+        return self._exchanges.log.records
 
-    def add_camera(self, token: str, *, printer_online: bool = True) -> LocalCamera:
+    @property
+    def max_in_flight(self) -> int:
+        """How many requests of one camera were under way at once, at most."""
+        return self._exchanges.max_in_flight
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether new connections are accepted."""
+        return self._front is not None and self._front.is_listening
+
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted, spoilt ones included."""
+        return self._front.connections if self._front else 0
+
+    @property
+    def failed_handshakes(self) -> int:
+        """How many clients left before TLS was agreed on."""
+        return self._front.failed_handshakes if self._front else 0
+
+    def add_camera(
+        self, token: str | None = None, *, printer_online: bool = True
+    ) -> LocalCamera:
         """Make a camera as the web page's "Add new other camera" does."""
-        camera = LocalCamera(len(self._cameras) + 1, token, printer_online)
-        self._cameras[token] = camera
-        return camera
+        printer = self.account.add_printer(online=printer_online)
+        return self.account.add_camera(token, printer=printer)
 
     def last_image(self, token: str) -> bytes | None:
         """The picture that the web page would show."""
-        return self._cameras[token].last_image
+        return self.account.cameras[token].last_image
 
     def accepted(self, token: str) -> int:
         """How many snapshots of a camera were accepted, hidden ones included."""
-        return self._cameras[token].accepted
+        return self.account.cameras[token].accepted
 
     def min_gap_s(self, token: str) -> float | None:
         """The shortest time between two accepted snapshots of a camera."""
-        return self._cameras[token].min_gap_s
+        return self.account.cameras[token].min_gap_s
+
+    def audit(self, token: str) -> Audit:
+        """What the log tells of one camera's snapshots."""
+        return Audit(self.requests, self.account.cameras[token].id)
+
+    def confirm(self, code: str | None = None) -> LocalPrinter:
+        """Agree to a printer's registration, the newest if no code is given.
+
+        EmulatorError when there is none.
+        """
+        return self.account.confirm(code)
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Wait until ``condition`` holds, asked after each request, or TimeoutError."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(condition)
+        """Wait until ``condition`` holds, asked after each change, or TimeoutError."""
+        changed = self._exchanges.done
+        async with asyncio.timeout(timeout_s), changed:
+            await changed.wait_for(condition)
+
+    async def inject(self, *faults: Fault) -> None:
+        """Plan faults; ``refuse`` begins at once."""
+        refusals = [fault for fault in faults if fault.kind is FaultKind.REFUSE]
+        self.faults.add(fault for fault in faults if fault not in refusals)
+        for fault in refusals:
+            await self.refuse(fault.seconds)
 
     def fail_next(
         self,
@@ -98,135 +152,106 @@ class LocalConnect:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Answer the next ``count`` requests like this, whatever they are."""
-        content = body.encode() if isinstance(body, str) else body
-        answer = Answer("scripted", status, content, headers=dict(headers or {}))
-        self._scripted.extend([answer] * count)
+        self.faults.add(
+            [
+                Fault(
+                    FaultKind.ANSWER,
+                    answer=status,
+                    count=count,
+                    body=body,
+                    headers=headers or {},
+                )
+            ]
+        )
+
+    async def refuse(self, seconds: float | None = None) -> None:
+        """Refuse connections for ``seconds``, or until ``accept``; ends open ones."""
+        if self._front is not None:
+            await self._front.refuse(seconds)
+
+    async def accept(self) -> None:
+        """Accept connections again after ``refuse``."""
+        if self._front is not None:
+            await self._front.accept()
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken."""
         if self._closed:
             raise ClosedError("the local Prusa Connect is closed")
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_put("/c/snapshot", self._handler(judge_snapshot))
-        app.router.add_put("/c/info", self._handler(judge_info))
-        app.router.add_get("/_ctl/log", self._show_log)
+        # A handler that a fault holds up ends when the client leaves.
         self._runner = web.AppRunner(
-            app,
+            self._app(),
             access_log=None,
             shutdown_timeout=CLOSE_TIMEOUT_S,
             lingering_time=CLOSE_TIMEOUT_S,
+            handler_cancellation=True,
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        assert self._runner.server is not None  # noqa: S101
+        self._front = Front(self._runner.server, self.faults, self._notify, self._tls)
+        self.port = await self._front.listen(self.host, self.port)
 
     async def aclose(self) -> None:
         """Stop listening and end what is under way. Idempotent."""
         self._closed = True
+        self._exchanges.closing.set()
+        front, self._front = self._front, None
+        if front is not None:
+            await front.aclose()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+        await self._tasks.aclose()
 
     def log_as_json(self) -> dict[str, Any]:
         """What ``GET /_ctl/log`` answers."""
         return {
+            "connections": self.connections,
+            "failed_handshakes": self.failed_handshakes,
             "max_in_flight": self.max_in_flight,
             "cameras": [
-                {
-                    "camera": mask(camera.token),
-                    "registered": camera.fingerprint is not None,
-                    "printer_online": camera.printer_online,
-                    "accepted": camera.accepted,
-                    "min_gap_s": camera.min_gap_s,
-                    "image_bytes": len(camera.last_image or b""),
-                }
-                for camera in self._cameras.values()
+                {**ControlApi.shown(camera), **self.audit(camera.token).as_json()}
+                for camera in self.account.cameras.values()
             ],
             "requests": [record.as_json() for record in self.requests],
         }
 
-    async def _show_log(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.log_as_json())
+    def _notify(self) -> None:
+        self._tasks.start("notify", self._notify_all())
 
-    def _handler(
-        self, judge: Judge
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handle(request: web.Request) -> web.Response:
-            camera = self._cameras.get(request.headers.get("Token", ""))
-            started_s = time.monotonic()
-            self._enter(camera)
-            body, answer = b"", Answer("aborted", 0)
-            try:
-                body = await _read_body(request)
-                answer = self._answer(judge, request, camera, body)
-            finally:
-                if camera is not None:
-                    camera.in_flight -= 1
-                self._record(request, body, started_s, answer)
-                async with self._changed:
-                    self._changed.notify_all()
-            return answer.response()
+    async def _notify_all(self) -> None:
+        async with self._exchanges.done:
+            self._exchanges.done.notify_all()
 
-        return handle
-
-    def _enter(self, camera: LocalCamera | None) -> None:
-        if camera is not None:
-            camera.in_flight += 1
-            self.max_in_flight = max(self.max_in_flight, camera.in_flight)
-
-    def _answer(
-        self,
-        judge: Judge,
-        request: web.Request,
-        camera: LocalCamera | None,
-        body: bytes,
-    ) -> Answer:
-        if self._scripted:
-            return self._scripted.popleft()
-        if camera is None:
-            return TOKEN_UNKNOWN
-        refusal = refuse_fingerprint(request, camera)
-        if refusal is not None:
-            return refusal
-        answer = judge(request, camera, body)
-        if answer.status < 300 and camera.fingerprint is None:
-            camera.fingerprint = request.headers["Fingerprint"]
-        return answer
-
-    def _record(
-        self, request: web.Request, body: bytes, started_s: float, answer: Answer
-    ) -> None:
-        token = request.headers.get("Token", "")
-        fingerprint = request.headers.get("Fingerprint", "")
-        bound = (camera.fingerprint or "" for camera in self._cameras.values())
-        redaction = Redaction([token, fingerprint, *self._cameras, *bound])
-        is_image = request.path == "/c/snapshot" and bool(body)
-        self._log.add(
-            RequestRecord(
-                started_s=started_s,
-                ended_s=time.monotonic(),
-                method=request.method,
-                path=redaction.text(request.path_qs),
-                headers=redaction.headers(request.headers),
-                camera=mask(token) if token else None,
-                status=answer.status,
-                verdict=answer.verdict,
-                too_soon=answer.too_soon,
-                size_bytes=len(body),
-                sha1=sha1_of(body),
-                whole_jpeg=is_whole_jpeg(body) if is_image else None,
-                leaks=redaction.leaks(request.path_qs, request.headers, body),
-            )
+    def _app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        camera, printer = CameraApi(self.account), PrinterApi(self.account)
+        page = WebApi(self.account)
+        images = "/app/cameras/{id}/snapshots/last"
+        triggers = "/app/cameras/{token}/snapshots"
+        app.add_routes(ControlApi(self).routes())
+        app.add_routes(
+            [
+                self._route("PUT", "/c/snapshot", camera.put_snapshot),
+                self._route("PUT", "/c/info", camera.put_info),
+                self._route("POST", "/p/register", printer.register, "body"),
+                self._route("GET", "/p/register", printer.registered),
+                self._route("POST", "/p/camera", printer.add_camera, "body"),
+                self._route("POST", "/app/printers/{uuid}/camera", page.add_camera),
+                self._route("GET", images, page.last_snapshot),
+                self._route("POST", triggers, page.trigger, "path"),
+                self._route("GET", "/environment.js", page.environment),
+                self._route("*", "/{path:.*}", lambda *_: ENDPOINT_UNKNOWN),
+            ]
         )
+        return app
+
+    def _route(
+        self, method: str, path: str, judge: Judge, *meant_for: str
+    ) -> web.RouteDef:
+        handler = self._exchanges.handler(judge, meant_for)
+        return web.route(method, path, handler, expect_handler=_leave_to_exchange)
 
 
-async def _read_body(request: web.Request) -> bytes:
-    """The body, or nothing of one that is too large."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        return b""
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        return b""
+async def _leave_to_exchange(_request: web.Request) -> None:
+    """``Expect: 100-continue`` may meet a fault as well."""

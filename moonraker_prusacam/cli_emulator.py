@@ -1,0 +1,62 @@
+# The command line of the emulators.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``prusacam emulator``: runs a stand-in alone, for trying things by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+
+from .cli_call import fail, perform
+
+
+@click.group()
+def emulator() -> None:
+    """Stand-ins for what a test should not touch."""
+
+
+@emulator.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8090,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+def connect(host: str, port: int) -> None:
+    """Run a local Prusa Connect until it is told to stop.
+
+    It has one camera, and shows its token. docs/emulator.md tells what it can do.
+    """
+    try:
+        perform(_run_connect(host, port))
+    except OSError as error:
+        fail(f"{host} port {port}: {error.strerror}")
+
+
+async def _run_connect(host: str, port: int) -> None:
+    from .emulator.connect import LocalConnect
+
+    server = LocalConnect(host=host, port=port)
+    camera = server.add_camera()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    try:
+        await server.start()
+        click.echo(
+            f"server:  {server.url}\n"
+            f"token:   {camera.token}\n"
+            f"printer: {camera.printer.uuid}\n"
+            f"session: {server.account.session}\n"
+            f"log:     {server.url}/_ctl/log"
+        )
+        await stop.wait()
+    finally:
+        await server.aclose()

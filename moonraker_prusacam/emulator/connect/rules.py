@@ -1,0 +1,223 @@
+# The rules that the local Prusa Connect goes by.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each rule of Prusa Connect that is played here, and how well it is known.
+
+*Confirmed*: Prusa's camera OpenAPI 0.22.0 says so, the source of an official client
+relies on it, or a user showed the real service's answer. *Assumed*: the request or the
+limit is known, this answer to it is a guess; ``Behaviour`` switches the doubtful ones.
+A test that leans on an assumed rule proves nothing of the real service.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+
+class Evidence(enum.StrEnum):
+    """How a rule is known."""
+
+    CONFIRMED = "confirmed"
+    ASSUMED = "assumed"
+
+
+@attrs.frozen
+class Rule:
+    """``name`` is the verdict in the log; ``source`` says where the rule is from."""
+
+    name: str
+    request: str
+    answer: str
+    evidence: Evidence
+    source: str
+
+
+_RULES: list[Rule] = []
+
+
+def _confirmed(name: str, request: str, answer: str, source: str) -> Rule:
+    _RULES.append(Rule(name, request, answer, Evidence.CONFIRMED, source))
+    return _RULES[-1]
+
+
+def _assumed(name: str, request: str, answer: str, source: str) -> Rule:
+    _RULES.append(Rule(name, request, answer, Evidence.ASSUMED, source))
+    return _RULES[-1]
+
+
+_CAMERA = "`/c/*`"
+_SNAPSHOT = "`PUT /c/snapshot`"
+_INFO = "`PUT /c/info`"
+_WEB = "`/app/*`"
+
+# In the order in which they are asked.
+TOKEN_MISSING = _confirmed("token missing", _CAMERA, "401 UNAUTHORIZED", "OpenAPI")
+TOKEN_UNKNOWN = _assumed(
+    "token unknown",
+    _CAMERA,
+    "401 UNAUTHORIZED, or 403, 404",
+    "OpenAPI has all three and does not say when",
+)
+CAMERA_DELETED = _confirmed("camera deleted", _CAMERA, "404 NOT_FOUND", "OpenAPI")
+FINGERPRINT_MISSING = _assumed(
+    "fingerprint missing", _CAMERA, "401 UNAUTHORIZED", "OpenAPI requires the header"
+)
+FINGERPRINT_LENGTH = _assumed(
+    "fingerprint length",
+    _CAMERA,
+    "400 BAD_REQUEST",
+    "OpenAPI: 16 to 64 characters; the answer is a guess",
+)
+BROWSER_CAMERA = _confirmed(
+    "browser camera",
+    f"{_CAMERA}, token of origin WEB",
+    "400, Invalid fingerprint",
+    "users' reports",
+)
+FINGERPRINT_DIFFERS = _confirmed(
+    "fingerprint differs",
+    _CAMERA,
+    "403 FORBIDDEN_INVALID_FINGERPRINT, or 400, Invalid fingerprint",
+    "users' reports; which of the two comes when is open",
+)
+CHUNKED = _assumed(
+    "chunked",
+    _SNAPSHOT,
+    "413 PAYLOAD_TOO_LARGE",
+    "OpenAPI's text of 413; clients that stream are told to send a length",
+)
+EMPTY = _confirmed("empty", _SNAPSHOT, "400 in HTML", "users' reports")
+TOO_LARGE = _assumed(
+    "too large",
+    _SNAPSHOT,
+    "413 PAYLOAD_TOO_LARGE",
+    "OpenAPI: 16 MB; 16 MiB and the answer are a guess",
+)
+MEDIA_TYPE = _assumed(
+    "media type",
+    _SNAPSHOT,
+    "400 BAD_REQUEST unless image/jpg or image/jpeg",
+    "OpenAPI knows image/jpg only; clients that send none have worked",
+)
+TOO_FAST = _assumed(
+    "too fast",
+    f"{_SNAPSHOT}, 10 s not over",
+    "taken and marked, or 429",
+    "Prusa's camera firmware keeps to 10 s; the real answer is unknown",
+)
+HIDDEN = _confirmed(
+    "hidden",
+    f"{_SNAPSHOT}, printer offline",
+    "as accepted, the picture is thrown away",
+    "users' reports",
+)
+OFFLINE_REFUSED = _assumed(
+    "printer offline",
+    f"{_SNAPSHOT}, printer offline",
+    "refused, if so switched",
+    "one report says so, without the answer",
+)
+ACCEPTED = _confirmed(
+    "accepted",
+    _CAMERA,
+    "204 for a picture, or 200; 200 and the record for an info",
+    "OpenAPI: 204; seen in 2026: 200. The first one binds the fingerprint",
+)
+INFO = _confirmed(
+    "info",
+    f"{_INFO}, no JSON object with `config.name`",
+    "400, Request body validation error",
+    "OpenAPI; a flat body was seen to be refused",
+)
+INFO_VALUE = _assumed(
+    "info value",
+    f"{_INFO}, name over 64 characters, unknown trigger_scheme",
+    "400, Request body validation error",
+    "OpenAPI has the limits; the answer is a guess",
+)
+INFO_SCHEME = _assumed(
+    "info scheme",
+    f"{_INFO}, a scheme was chosen in the web page",
+    "200, the record holds the chosen one",
+    "a client that works follows it; which one wins is open",
+)
+REGISTER_BODY = _confirmed(
+    "register body",
+    "`POST /p/register` without sn, fingerprint or printer_type",
+    "400 BAD_REQUEST",
+    "printer SDK",
+)
+REGISTER = _confirmed(
+    "register", "`POST /p/register`", "200, header Code", "printer SDK"
+)
+CODE_UNKNOWN = _assumed(
+    "code unknown",
+    "`GET /p/register` with no, a wrong or an old Code",
+    "404 NOT_FOUND",
+    "a guess",
+)
+CODE_WAITS = _confirmed(
+    "code waits", "`GET /p/register` before the user agreed", "202", "printer SDK"
+)
+REGISTERED = _confirmed(
+    "registered", "`GET /p/register` after it", "200, header Token", "printer SDK"
+)
+PRINTER_TOKEN = _assumed(
+    "printer token unknown",
+    "`POST /p/camera`, no token or not a printer's",
+    "401 UNAUTHORIZED",
+    "printer SDK reads 401 and 403 alike",
+)
+PRINTER_FINGERPRINT = _assumed(
+    "printer fingerprint differs",
+    "`POST /p/camera`",
+    "403 FORBIDDEN_INVALID_FINGERPRINT",
+    "as of `/c/*`",
+)
+CAMERA_BODY = _assumed(
+    "camera body",
+    "`POST /p/camera` without config.name or fingerprint",
+    "400, Request body validation error",
+    "a guess, as of `/c/info`",
+)
+CAMERA_MADE = _confirmed(
+    "camera made", "`POST /p/camera`", "200, header Token", "printer SDK"
+)
+WEB_LOGIN = _assumed(
+    "web login", _WEB, "401 unless cookie SESSID or a Bearer token", "OpenAPI: cookie"
+)
+WEB_NOT_FOUND = _confirmed(
+    "web not found", _WEB, "400 or 404 for what does not exist", "OpenAPI"
+)
+WEB_CAMERA = _confirmed(
+    "web camera",
+    "`POST /app/printers/{uuid}/camera?origin=`",
+    "201 and the record; origin WEB if none is given",
+    "OpenAPI",
+)
+NO_IMAGE = _confirmed(
+    "no image",
+    "`GET /app/cameras/{id}/snapshots/last`",
+    "404 NOT_FOUND_SNAPSHOT",
+    "users' reports",
+)
+IMAGE = _confirmed(
+    "image", "`GET /app/cameras/{id}/snapshots/last`", "200, or 304", "API's clients"
+)
+TRIGGERED = _assumed(
+    "triggered",
+    "`POST /app/cameras/{token}/snapshots`",
+    "204; counted, for want of a camera's socket",
+    "API's clients; the answer is a guess",
+)
+ENVIRONMENT = _confirmed(
+    "environment", "`GET /environment.js`", "200, JavaScript", "the web page"
+)
+ENDPOINT = _assumed(
+    "endpoint unknown", "anything else", "404 NOT_FOUND_ENDPOINT", "the code was seen"
+)
+
+RULES = tuple(_RULES)
