@@ -134,10 +134,10 @@ def _judge_folder(
     usage = shutil.disk_usage(place)
     inodes = os.statvfs(place)
     if inodes.f_files and not inodes.f_favail:
-        return State.FAILED, "there is no room for one more file", _make_room(folder)
+        return State.FAILED, "there is no room for one more file", _make_room(place)
     scarce = _judge_room(config, place, usage.free, usage.total)
     if scarce is not None:
-        return *scarce, _make_room(folder)
+        return *scarce, _make_room(place)
     room = f"{usage.free / GB:.1f} GB free of {usage.total / GB:.1f} GB"
     if mount is None:
         return State.OK, room, None
@@ -162,7 +162,7 @@ def _judge_room(
         short = free_bytes < STATE_BYTES
         return (State.FAILED, f"{free}: nothing can be kept") if short else None
     if free_bytes < MIN_FREE_BYTES:
-        return State.FAILED, f"{free}: frames are not stored any more"
+        return State.FAILED, f"{free}: too little to store frames and videos"
     guard = DiskGuard(place, config.timelapse.reserve_mb * MB)
     stage = guard.stage()
     if stage is DiskStage.PLENTY:

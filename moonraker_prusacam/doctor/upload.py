@@ -14,6 +14,7 @@ from moonraker_prusacam.errors import (
     ConnectUnavailable,
     FrameUnavailable,
     PrusaConnectError,
+    SnapshotRejected,
     SnapshotUnfit,
     TokenRejected,
 )
@@ -28,11 +29,6 @@ ACCEPTED = (
     "accepted by Prusa Connect; while the printer is offline there, it shows no picture"
 )
 BY_STATUS = {
-    404: (
-        "the camera was removed in Prusa Connect: open the printer there, choose "
-        'Camera, "Add new other camera", put the new token into prusacam.conf, and '
-        "restart the engine"
-    ),
     413: "let the camera's feed send smaller pictures",
     429: (
         "something else uploads with the same token, or did a moment ago: stop the "
@@ -88,13 +84,15 @@ async def tell_uploads(camera: str, status: Mapping[str, Any]) -> Sequence[Findi
 def explain(error: PrusaConnectError) -> tuple[str, str]:
     """What Prusa Connect, or the way to it, said, and what helps against that."""
     text = str(error)
-    if error.status in BY_STATUS:
-        return text, BY_STATUS[error.status]
     if isinstance(error, TokenRejected):
         # These carry their remedy: "REASON: REMEDY (ANSWER)".
         reason, _, remedy = text.partition(": ")
         remedy, _, answer = remedy.rpartition(" (")
         return (f"{reason} ({answer}", remedy) if remedy else (text, REFUSED)
+    if error.status in BY_STATUS:
+        return text, BY_STATUS[error.status]
+    if isinstance(error, SnapshotRejected) and error.status is None:
+        return text, "as it says: nothing was sent"
     if isinstance(error, ConnectUnavailable):
         return text, NOT_REACHED if error.status is None else OUT_OF_ORDER
     return text, REFUSED

@@ -174,8 +174,11 @@ async def test_doctor_when_engine_is_there_then_its_findings_come_first(
         for answered in (Failure("no such method", 404, -32601), None, {"findings": 3}):
             engine.answers["engine.doctor"] = answered
             answer = await ui.get(f"{ROOT}/doctor")
-            names = [finding["name"] for finding in answer["findings"]]
-            assert names[-1] == "klipper"
+            *_, klipper, component = answer["findings"]
+            assert klipper["name"] == "klipper"
+            # Moonraker's own warnings about us.
+            assert component["name"] == "component"
+            assert "/elsewhere" in component["found"]
 
 
 async def test_engine_when_it_appears_then_webcams_are_announced_once(

@@ -104,7 +104,7 @@ async def test_disk_when_there_is_no_timelapse_then_the_state_only(
 
 
 ROOMS = [
-    (Room(200 * MB), "", State.FAILED, "frames are not stored any more"),
+    (Room(200 * MB), "", State.FAILED, "too little to store frames"),
     (Room(3 * GB), "", State.WARNING, "every other frame is left out"),
     (Room(5 * 10**9 - MB), "", State.WARNING, "little room"),
     (Room(600 * MB), "reserve_mb: 500\n", State.OK, "GB free"),
