@@ -39,6 +39,7 @@ FINGERPRINT = "0123456789abcdef0123456789abcdef"
 TIMEOUT_S = 0.3
 WAIT_S = 20.0
 PICTURE = jpeg.picture(64, 48)
+ROUNDING_S = 1e-6
 UPLOADS = int(os.environ.get("PRUSACAM_UPLOADS", "10000"))
 MAX_GROWTH_BYTES = 12 << 20
 
@@ -263,7 +264,8 @@ async def test_thousands_of_uploads_among_faults_then_all_promises_are_kept(
     )
     assert status["accepted"] + status["failed"] >= UPLOADS - 1
     assert len(status["failures"]) >= 5
-    assert min(gaps) >= MIN_GAP_S
+    # Sums of seconds are rounded: after 63 hours, in the twelfth digit.
+    assert min(gaps) >= MIN_GAP_S - ROUNDING_S
     assert bench.api.most_in_flight == 1
     assert bench.connect.audit(TOKEN).max_in_flight == 1
     assert bench.connect.audit(TOKEN).leaks == []
