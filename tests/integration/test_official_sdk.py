@@ -45,7 +45,7 @@ CIRCUMSTANCES = {"started_s", "ended_s", "camera", "camera_id"}
 SNAPSHOT_HEADERS: dict[str, tuple[Any, Any, str]] = {
     "user-agent": (..., USER_AGENT, "we say who we are"),
     "timestamp": (..., None, "only the SDK sends it, OpenAPI does not know it"),
-    "connection": ("keep-alive", None, "the default of HTTP/1.1"),
+    "connection": ("keep-alive", "close", "one that broke is never used again"),
     "accept-encoding": ("gzip, deflate", ..., "what the HTTP library can unpack"),
     "fingerprint": (..., ..., "each camera's own"),
     "token": (..., ..., "each camera's own"),

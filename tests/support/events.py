@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WAIT_S = 20.0
+WAIT_S = 45.0  # encoders run when nobody else wants the processor
 
 
 class Events:
