@@ -53,6 +53,7 @@ typedef struct intake_t {
     frame_sink_t sinks[INTAKE_MAX_SINKS];
     int sink_count;
     int64_t keep_ns; /* how long sinks may show a frame */
+    unsigned skip;   /* frames that are left out before the next one is shown */
     intake_times_t recent[INTAKE_RECENT_FRAMES];
     uint64_t published;
     int64_t heard_ns;
@@ -115,11 +116,25 @@ static inline void intake_enqueue(intake_t *intake, frame_t *frame)
     intake->queue[end] = frame_retain(frame);
 }
 
-/* Make a frame the newest one and show it; takes a reference over. `is_told`: Python
- * knows of it already. */
-static inline void intake_publish(intake_t *intake, frame_t *frame, bool is_told)
+/* Leave the next `count` frames out: a camera that has just begun shows dark ones. */
+static inline void intake_skip(intake_t *intake, unsigned count)
 {
     pthread_mutex_lock(&intake->lock);
+    intake->skip = count;
+    pthread_mutex_unlock(&intake->lock);
+}
+
+/* Make a frame the newest one and show it; takes a reference over. `is_told`: Python
+ * knows of it already. False: it was left out. */
+static inline bool intake_publish(intake_t *intake, frame_t *frame, bool is_told)
+{
+    pthread_mutex_lock(&intake->lock);
+    if (intake->skip) {
+        intake->skip--;
+        pthread_mutex_unlock(&intake->lock);
+        frame_release(frame);
+        return false;
+    }
     for (int i = 0; i < intake->sink_count; i++) {
         const frame_sink_t *sink = &intake->sinks[i];
         sink->show(sink->context, frame, frame->last_ns + intake->keep_ns);
@@ -140,6 +155,7 @@ static inline void intake_publish(intake_t *intake, frame_t *frame, bool is_told
         frame_release(before);
     if (must_wake)
         intake_poke(intake->wake);
+    return true;
 }
 
 /* Let a sink be shown every frame from now on; false: there are enough. */

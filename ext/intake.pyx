@@ -41,7 +41,8 @@ cdef extern from "intake.h" nogil:
         uint64_t overrun
     int intake_init(intake_t*, framer_t*)
     void intake_close(intake_t*)
-    void intake_publish(intake_t*, frame_t*, bint is_told)
+    void intake_skip(intake_t*, unsigned count)
+    bint intake_publish(intake_t*, frame_t*, bint is_told)
     bint intake_follow(intake_t*, frame_sink_t, int64_t keep_ns)
     void intake_unfollow(intake_t*)
     void intake_want_all(intake_t*, bint)
@@ -96,14 +97,19 @@ cdef class Intake:
 
     def feed(self, data):
         """Take one read from elsewhere; the frames that it completed."""
-        frames = self._scanner.feed(data)
+        frames = []
         cdef frame_t* frame
-        for made in frames:
+        for made in self._scanner.feed(data):
             capsule = made.capsule()
             frame = <frame_t*>PyCapsule_GetPointer(capsule, FRAME_CAPSULE)
-            intake_publish(&self._native, frame_retain(frame), True)
+            if intake_publish(&self._native, frame_retain(frame), True):
+                frames.append(made)
         self._note(frames)
         return frames
+
+    def skip(self, unsigned count):
+        """Leave the next ``count`` frames out."""
+        intake_skip(&self._native, count)
 
     def open(self, int fd):
         """Take a descriptor over and read it, until it ends or ``close``."""

@@ -25,7 +25,7 @@ from urllib.parse import quote
 from .camera import Camera
 from .camera.intake import IMPLEMENTATION as INTAKE
 from .camera.scanner import IMPLEMENTATION as SCANNER
-from .camera.sources import open_source
+from .camera.sources import Host, open_source
 from .config import NGINX_PATHS
 from .connect.api import ConnectApi
 from .connect.identity import fingerprint_path, load_or_create_fingerprint
@@ -58,8 +58,9 @@ class Engine:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        host = Host(config.engine.state_path, config.ffmpeg)
         self.cameras = {
-            camera.name: Camera(camera, open_source(camera.source))
+            camera.name: Camera(camera, open_source(camera, host))
             for camera in config.cameras
         }
         self.pump = StreamPump(config.engine.max_viewers)
@@ -253,6 +254,7 @@ class Engine:
                 "camera": camera.name,
                 "state": str(status.state),
                 "reason": status.reason,
+                "advice": status.advice,
             },
         )
 

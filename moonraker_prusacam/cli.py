@@ -36,7 +36,7 @@ from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
 from .cli_timelapse import timelapse
-from .errors import RenderError
+from .errors import FfmpegMissing
 from .log import configure
 from .version import __version__
 
@@ -87,13 +87,13 @@ def run(file: Path) -> None:
 @config_option
 def check(file: Path) -> None:
     """Check the configuration and print every mistake in it."""
-    from .timelapse.video import find_ffmpeg
+    from .ffmpeg_program import find_ffmpeg
 
     config = load(file)
     if config.timelapse is not None:
         try:
             find_ffmpeg(config.timelapse.ffmpeg)
-        except RenderError as error:
+        except FfmpegMissing as error:
             fail(str(error))
     cameras = ", ".join(camera.name for camera in config.cameras)
     click.echo(f"{file.expanduser()} is fine. Cameras: {cameras}.")

@@ -19,35 +19,32 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from . import ini
+from . import camera_options, ini
+from .camera_options import CameraConfig as CameraConfig
+from .camera_options import secret_text
 from .connect_options import TRIGGER_SCHEMES as TRIGGER_SCHEMES
 from .connect_options import ConnectConfig as ConnectConfig
 from .connect_options import token as token
 from .errors import ConfigError, ConfigErrors
 from .option import (
     address,
-    boolean,
     choice,
     integer,
-    number,
     option,
     path,
     secret_path,
-    text,
-    url,
 )
 from .timelapse_options import TimelapseConfig as TimelapseConfig
 from .timelapse_options import TrackConfig as TrackConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .secret import Secret
 
 MAX_FILE_BYTES = 256 << 10
-MAX_TOKEN_FILE_BYTES = 4096
+MAX_SECRET_FILE_BYTES = 4096
 CAMERA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_. -]{0,63}")
-SOURCE_SCHEMES = ("tcp",)
 
 # What the nginx of Mainsail and Fluidd forwards to which local port.
 NGINX_PATHS = {
@@ -95,57 +92,6 @@ class EngineConfig:
 
 
 @attrs.frozen
-class CameraConfig:
-    """``[camera NAME]``: where a camera's frames come from, how viewers see them."""
-
-    name: str
-    source: str = option(
-        url(*SOURCE_SCHEMES), "Where frames come from, `tcp://127.0.0.1:9000`"
-    )
-    stale_after_s: float = option(
-        number(0.5, 3600),
-        "Age in seconds from which a frame is no longer served as live",
-        default=5.0,
-        name="stale_after",
-    )
-    max_frame_bytes: int = option(
-        integer(64 << 10, 64 << 20),
-        "Larger frames are dropped and counted",
-        default=8 << 20,
-    )
-    insert_dht: bool = option(
-        boolean,
-        "Add the standard Huffman tables to frames without any, as some USB cameras "
-        "send them",
-        default=True,
-    )
-    strip_app: bool = option(
-        boolean,
-        "Leave APP1 and APP2 (EXIF, colour profile) out of frames; pictures inside "
-        "metadata are always left out, since some viewers trip over them",
-        default=False,
-    )
-    target_fps: int = option(
-        integer(1, 120), "What viewers that poll snapshots are told", default=15
-    )
-    rotation: int = option(
-        choice(0, 90, 180, 270),
-        "How viewers turn the picture, in degrees: 0, 90, 180 or 270",
-        default=0,
-    )
-    flip_horizontal: bool = option(boolean, "Viewers mirror the picture", default=False)
-    flip_vertical: bool = option(
-        boolean, "Viewers turn the picture upside down", default=False
-    )
-    webcam_url: str | None = option(
-        text,
-        "Base address that browsers use; `/webcam2/` for port 8081, as the stock "
-        "nginx of Mainsail and Fluidd has it",
-        default=None,
-    )
-
-
-@attrs.frozen
 class Config:
     """One prusacam.conf; ``file`` is where it was read, if it was a file."""
 
@@ -161,6 +107,11 @@ class Config:
         """Klipper's API socket."""
         configured = self.timelapse and self.timelapse.klippy_socket
         return configured or self.engine.data_path / "comms" / "klippy.sock"
+
+    @property
+    def ffmpeg(self) -> Path | None:
+        """The configured ffmpeg, if one is."""
+        return self.timelapse.ffmpeg if self.timelapse else None
 
     @property
     def videos_path(self) -> Path:
@@ -250,7 +201,7 @@ class _Reader:
             if kind == "engine":
                 engine = self._build(EngineConfig, section) or engine
             elif kind == "camera":
-                if camera := self._build(CameraConfig, section, name=name):
+                if camera := self._read_camera(section, name):
                     cameras.append(camera)
             elif kind == "connect":
                 self._expect_camera(name, known, section)
@@ -340,11 +291,34 @@ class _Reader:
                 failed = True
         return None if failed else cls(**values)
 
+    def _read_camera(self, section: ini.Section, name: str) -> CameraConfig | None:
+        secrets = {
+            option: self._stored(section, f"{option}_file", secret_text)
+            for option in ("password", "access_code")
+        }
+        camera = self._build(CameraConfig, section, name=name)
+        if camera is None:
+            return None
+        for mistake in camera_options.mistakes(camera, section.options):
+            self._fail(mistake.text, section, mistake.option)
+        return attrs.evolve(
+            camera,
+            password=secrets["password"] or camera.password,
+            access_code=secrets["access_code"] or camera.access_code,
+        )
+
     def _stored_token(self, section: ini.Section) -> Secret | None:
         """The token in the file that ``section`` names, if it names one."""
-        written = section.options.get("token_file")
-        if (written is None) == ("token" not in section.options):
+        has_file = "token_file" in section.options
+        if has_file == ("token" in section.options):
             self._fail("needs either 'token' or 'token_file'", section)
+        return self._stored(section, "token_file", token)
+
+    def _stored(
+        self, section: ini.Section, name: str, parse: Callable[[str], Secret]
+    ) -> Secret | None:
+        """What stands in the file that the option ``name`` names, if it is there."""
+        written = section.options.get(name)
         if written is None:
             return None
         try:
@@ -353,11 +327,12 @@ class _Reader:
             return None  # told where the option is parsed
         try:
             with file.open("rb") as stream:
-                return token(stream.read(MAX_TOKEN_FILE_BYTES).decode(errors="replace"))
+                content = stream.read(MAX_SECRET_FILE_BYTES).decode(errors="replace")
+            return parse(content.strip())
         except OSError as error:
-            self._fail(f"{file}: {error.strerror}", section, "token_file")
+            self._fail(f"{file}: {error.strerror}", section, name)
         except ValueError as error:
-            self._fail(f"{file}: {error}", section, "token_file")
+            self._fail(f"{file}: {error}", section, name)
         return None
 
     def _expect_camera(

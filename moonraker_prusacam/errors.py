@@ -10,11 +10,14 @@
     ├─ ConfigError                 one mistake: section, option, line
     ├─ ConfigErrors                all mistakes of one file
     ├─ SourceError                 a camera's bytes do not arrive
-    │   ├─ SourceUnavailable       refused, absent, closed        (OSError)
-    │   └─ SourceStalled           connected, but no frame        (TimeoutError)
+    │   ├─ SourceUnavailable       absent, silent, closed         (OSError)
+    │   ├─ SourceStalled           connected, but no frame        (TimeoutError)
+    │   ├─ SourceRefused           password, certificate, rights  (PermissionError)
+    │   └─ SourceUnfit             what comes is no MJPEG         (ValueError)
     ├─ FrameError                  not a picture, or too large    (ValueError)
     ├─ CameraNotFound              no camera of that name         (LookupError)
     ├─ FrameUnavailable            no frame that is fresh enough
+    ├─ FfmpegMissing               there is none that can be run
     ├─ RequestError                a viewer's parameter is wrong  (ValueError)
     ├─ PrusaConnectError           Prusa Connect said no
     │   ├─ ConnectUnavailable      network, 429, 5xx
@@ -87,18 +90,46 @@ class ConfigErrors(PrusacamError, ValueError):
 
 
 class SourceError(PrusacamError):
-    """A camera's bytes do not arrive."""
+    """A camera's bytes do not arrive.
+
+    ``advice`` is what a person can do about it. ``least_delay_s`` keeps the next
+    attempt away for so long: cameras lock out who knocks with a wrong password again
+    and again.
+    """
 
     retryable = True
     http_status = 503
+    least_delay_s = 0.0
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class SourceUnavailable(SourceError, OSError):
-    """The source refused, is absent, or closed the connection."""
+    """The source is absent, does not answer, or closed the connection."""
 
 
 class SourceStalled(SourceError, TimeoutError):
     """The source is connected and delivers no frame."""
+
+
+class SourceRefused(SourceError, PermissionError):
+    """The source wants another password, user or certificate."""
+
+    least_delay_s = 30.0
+
+
+class SourceUnfit(SourceError, ValueError):
+    """What the source delivers is something else than JPEGs."""
+
+    least_delay_s = 5.0
+
+
+class FfmpegMissing(PrusacamError):
+    """There is no ffmpeg, or the configured one cannot be run."""
+
+    http_status = 503
 
 
 class FrameError(PrusacamError, ValueError):

@@ -31,6 +31,7 @@ MAX_SNAPSHOT_BYTES = 5 << 20  # in base64 it still fits into one reply
 DEFAULT_CYCLE_S = 30.0
 MAX_CYCLE_S = 86400.0
 UPLOAD_TIMEOUT_S = 40.0
+WAKE_TIMEOUT_S = 3.0  # less than Moonraker's component waits
 
 
 class Methods:
@@ -84,6 +85,7 @@ class Methods:
     async def camera_snapshot(self, params: dict[str, Any]) -> dict[str, Any]:
         """The newest frame of a camera, if it is fresh."""
         camera = self._engine.camera(_optional(params, "camera", str))
+        await camera.wake(WAKE_TIMEOUT_S)
         frame = camera.latest()
         if len(frame.data) > MAX_SNAPSHOT_BYTES:
             raise RpcError(

@@ -42,6 +42,7 @@ def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:
         "name": camera.name,
         "state": str(status.state),
         "reason": status.reason,
+        "advice": status.advice,
         "since": status.since,
         "last_frame": status.last_frame,
         "age_ms": None if newest is None else round(newest.age_s() * 1e3, 1),

@@ -43,12 +43,15 @@ class Intake:
         self._newest: Frame | None = None
         self._recent_ns: deque[tuple[int, int]] = deque(maxlen=RECENT_FRAMES)
         self._waiting: list[Frame] = []
+        self._skip = 0
 
     def feed(self, data: Buffer) -> list[Frame]:
         """Take one read from elsewhere; the frames that it completed."""
-        frames: list[Frame] = self._scanner.feed(data)
-        self._note(frames)
-        return frames
+        return self._note(self._scanner.feed(data))
+
+    def skip(self, count: int) -> None:
+        """Leave the next ``count`` frames out."""
+        self._skip = count
 
     def open(self, fd: int) -> None:
         """Take a descriptor over and read it, until it ends or ``close``."""
@@ -125,16 +128,20 @@ class Intake:
             self._end(0)
             return
         self._heard_ns = time.monotonic_ns()
-        frames = self._scanner.advance(count)
+        frames = self._note(self._scanner.advance(count))
         if frames:
-            self._note(frames)
             self._waiting += frames
             self._on_wake()
 
-    def _note(self, frames: list[Frame]) -> None:
+    def _note(self, frames: list[Frame]) -> list[Frame]:
+        """Those of ``frames`` that are to be seen."""
+        skipped = min(self._skip, len(frames))
+        self._skip -= skipped
+        frames = frames[skipped:]
         if frames:
             self._newest = frames[-1]
             self._recent_ns.extend((frame.first_ns, frame.last_ns) for frame in frames)
+        return frames
 
     def _end(self, error: int) -> None:
         self._ended = error

@@ -26,6 +26,8 @@ from moonraker_prusacam.errors import FrameUnavailable, SourceError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
+from .attempt import Stage
+from .demand import Demand
 from .receiver import Receiver
 from .scanner import Scanner
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import CameraConfig
 
+    from .attempt import Attempt
     from .scanner import Frame, PoolStats, ScannerStats
     from .sources import Source
 
@@ -42,25 +45,38 @@ log = logging.getLogger(__name__)
 FIRST_DELAY_S = 0.2
 LAST_DELAY_S = 5.0
 FPS_WINDOW_S = 5.0
+IDLE_REASON = "nobody watches; it begins when somebody does"
+STALLED_ADVICE = "restart the camera, or what serves it"
 
 
 class CameraState(enum.StrEnum):
     """What a viewer can expect."""
 
+    IDLE = "idle"
     CONNECTING = "connecting"
     LIVE = "live"
     STALLED = "stalled"
     FAILED = "failed"
 
 
+TROUBLE = (CameraState.STALLED, CameraState.FAILED)
+
+
 @attrs.frozen
 class CameraStatus:
-    """A camera's state with its reason, in words, and since when (unix seconds)."""
+    """A camera's state, since when (unix seconds), and why, in words.
+
+    ``advice`` is what a person can do about it, or "".
+    """
 
     state: CameraState
     reason: str
     since: float
     last_frame: float | None = None
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.advice}" if self.advice else self.reason
 
 
 class Camera:
@@ -80,10 +96,12 @@ class Camera:
         self._next: asyncio.Future[None] | None = None
         self._delay_s = FIRST_DELAY_S
         self._connects = 0
-        self._pending_reason: str | None = None
+        self._pending: SourceError | None = None
         self._status = CameraStatus(
             CameraState.CONNECTING, "waiting for the first frame", time.time()
         )
+        self.demand = Demand(config.grace_s)
+        self.hold = self.demand.hold
         self._state_log = StateLog(log, f"Camera {self.name}")
         self._stale_timer: asyncio.TimerHandle | None = None
         self._tasks = TaskOwner(f"camera:{self.name}")
@@ -156,6 +174,11 @@ class Camera:
         return [(last - first) / 1e6 for first, last in self._receiver.recent_ns]
 
     @property
+    def attempt(self) -> Attempt:
+        """How far the newest connection to the source has come."""
+        return self._receiver.attempt
+
+    @property
     def newest(self) -> Frame | None:
         """The newest frame, whatever its age."""
         return self._receiver.newest
@@ -171,7 +194,7 @@ class Camera:
         """Like ``fresh``, and at most so old; raises FrameUnavailable, with why."""
         frame = self.fresh()
         if frame is None:
-            raise FrameUnavailable(f"camera '{self.name}': {self.status.reason}")
+            raise FrameUnavailable(f"camera '{self.name}': {self.status}")
         if max_age_s is not None and frame.age_s() > max_age_s:
             raise FrameUnavailable(
                 f"camera '{self.name}': the newest frame is {frame.age_s():.1f} s old"
@@ -183,6 +206,7 @@ class Camera:
 
         Raises FrameUnavailable when none comes in time.
         """
+        self.demand.touch()
         try:
             async with asyncio.timeout(timeout_s):
                 while (frame := self.newest) is None or frame.first_ns < than_ns:
@@ -193,9 +217,30 @@ class Camera:
         except TimeoutError:
             raise FrameUnavailable(
                 f"camera '{self.name}' gave no new frame within {timeout_s:g} s: "
-                f"{self.status.reason}"
+                f"{self.status}"
             ) from None
         return frame
+
+    async def wake(self, timeout_s: float) -> None:
+        """Let an idle camera begin, and wait for its first frame or failure."""
+        self.demand.touch()
+        asleep = (CameraState.IDLE, CameraState.CONNECTING)
+        if not self.config.on_demand or self._status.state not in asleep:
+            return
+        changed = asyncio.Event()
+
+        def look(camera: Camera) -> None:
+            if camera.status.state in (CameraState.LIVE, CameraState.FAILED):
+                changed.set()
+
+        self.on_state.append(look)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await changed.wait()
+        except TimeoutError:
+            return
+        finally:
+            self.on_state.remove(look)
 
     def subscribe(self, callback: Callable[[Frame], None]) -> None:
         """Call ``callback`` with every frame from now on."""
@@ -213,40 +258,64 @@ class Camera:
         return self._receiver.follow(sinks, self.config.stale_after_s)
 
     async def _run(self) -> None:
+        if not self.config.on_demand:
+            await self._read()
+        while True:
+            self._become(CameraState.IDLE, IDLE_REASON)
+            await self.demand.begin()
+            self._become(CameraState.CONNECTING, "waiting for the first frame")
+            self._delay_s = FIRST_DELAY_S
+            reading = self._tasks.start("read", self._read())
+            try:
+                await self.demand.end()
+            finally:
+                # It has let go of the camera when this is over.
+                reading.cancel()
+                await asyncio.wait([reading])
+            self._pending = None
+
+    async def _read(self) -> None:
+        """Read the source, for ever."""
         while True:
             self._connects += 1
+            self._receiver.begin(self.config.warmup_frames)
+            least_delay_s = 0.0
             try:
                 await self._source.run(self._receiver)
             except SourceError as error:
-                self._lost(str(error))
+                self._lost(error)
+                least_delay_s = error.least_delay_s
             except Exception as error:  # a bug in a source must not end the camera
                 log.exception("Camera %s: the source failed", self.name)
-                self._lost(f"internal error ({type(error).__name__}); see the log")
-            self._receiver.reset()
+                name = type(error).__name__
+                self._lost(
+                    SourceError(f"internal error ({name})", advice="see the log")
+                )
             # Jitter keeps many cameras from knocking at one host in step.
             jittered_s = self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311
-            await asyncio.sleep(min(jittered_s, LAST_DELAY_S))
+            await asyncio.sleep(max(min(jittered_s, LAST_DELAY_S), least_delay_s))
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
     def _arrived(self, frames: list[Frame]) -> None:
         self._delay_s = FIRST_DELAY_S
-        self._pending_reason = None
+        self._pending = None
+        self._receiver.reached(Stage.FIRST_FRAME)
         if self._next is not None:
             self._next.set_result(None)
             self._next = None
         if self._status.state is not CameraState.LIVE:
-            self._become(CameraStatus(CameraState.LIVE, "frames arrive", time.time()))
+            self._become(CameraState.LIVE, "frames arrive")
             self._watch(self.config.stale_after_s)
         for frame in frames:
             for callback in tuple(self._subscribers):
                 callback(frame)
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, error: SourceError) -> None:
         # While the last frame is young, viewers need not know of a short gap.
         if self.fresh() is None:
-            self._become(CameraStatus(CameraState.FAILED, reason, time.time()))
+            self._become(CameraState.FAILED, str(error), error.advice)
         else:
-            self._pending_reason = reason
+            self._pending = error
 
     def _watch(self, delay_s: float) -> None:
         if self._stale_timer is not None:
@@ -262,32 +331,38 @@ class Camera:
         if left_s > 0:
             self._watch(left_s + 0.001)
             return
-        self._become(self._stale_status(frame))
+        self._change(self._stale_status(frame))
 
     def _stale_status(self, newest: Frame) -> CameraStatus:
         """What a live camera has become when its newest frame is too old."""
         since = newest.wall_time + self.config.stale_after_s
-        if self._pending_reason is not None:
-            return CameraStatus(CameraState.FAILED, self._pending_reason, since)
+        if self._pending is not None:
+            reason, advice = str(self._pending), self._pending.advice
+            return CameraStatus(CameraState.FAILED, reason, since, advice=advice)
         reason = (
             f"no frame for {self.config.stale_after_s:g} s; the feed is connected, "
             "but frozen"
         )
-        return CameraStatus(CameraState.STALLED, reason, since)
+        return CameraStatus(CameraState.STALLED, reason, since, advice=STALLED_ADVICE)
 
-    def _become(self, status: CameraStatus) -> None:
+    def _become(self, state: CameraState, reason: str, advice: str = "") -> None:
+        self._change(CameraStatus(state, reason, time.time(), advice=advice))
+
+    def _change(self, status: CameraStatus) -> None:
         if status.state is self._status.state:
             # Another reason for the same trouble is no news: a host that boots gives
             # several in a row.
             if status.reason != self._status.reason:
-                self._status = attrs.evolve(self._status, reason=status.reason)
+                self._status = attrs.evolve(
+                    self._status, reason=status.reason, advice=status.advice
+                )
                 self._tell(self.on_status)
             return
         self._status = status
         if status.state is not CameraState.LIVE:
             self._receiver.want_next()
-        level = logging.INFO if status.state is CameraState.LIVE else logging.WARNING
-        self._state_log.report(f"{status.state}: {status.reason}", level)
+        level = logging.WARNING if status.state in TROUBLE else logging.INFO
+        self._state_log.report(f"{status.state}: {status}", level)
         self._tell(self.on_state)
         self._tell(self.on_status)
 

@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .attempt import Attempt
 from .intake import Intake
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Receiver:
         self._scanner = scanner
         self._intake = Intake(scanner, self._woken)
         self._ended: asyncio.Future[None] | None = None
+        self.attempt = Attempt()
+        self.reached = self.attempt.reached
         self.want_all = self._intake.want_all
         self.want_next = self._intake.want_next
         self.unfollow = self._intake.unfollow
@@ -103,9 +106,15 @@ class Receiver:
             self._intake.close()
         self._tell()  # what came last
 
-    def reset(self) -> None:
-        """Forget what began of a frame: its rest will not come."""
+    def begin(self, warmup_frames: int) -> None:
+        """Forget what began of a frame: its rest will not come.
+
+        The first ``warmup_frames`` of what comes now are left out.
+        """
         self._scanner.reset()
+        self._intake.skip(warmup_frames)
+        self.attempt = Attempt()
+        self.reached = self.attempt.reached
 
     def _woken(self) -> None:
         try:

@@ -38,7 +38,7 @@ def describer(
                 "camera_id": camera.name,
                 "path": "private",
                 "name": camera.name[:MAX_NAME],
-                "driver": camera.source.partition(":")[0],
+                "driver": camera.source.scheme,
                 "resolution": size,
                 "manufacturer": "moonraker-prusacam",
                 "model": None,

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from moonraker_prusacam.config import CAMERA_NAME, SOURCE_SCHEMES, token
+from moonraker_prusacam.config import CAMERA_NAME, token
 from moonraker_prusacam.errors import ConfigError
 from moonraker_prusacam.option import url
 from moonraker_prusacam.secret import Secret
@@ -215,7 +215,7 @@ class _Reader:
         addresses = [self._given(name) for name in ADDRESSES]
         given = [(name, value) for name, value in addresses if name]
         for name, value in given:
-            if _split(value).scheme in SOURCE_SCHEMES:
+            if _split(value).scheme == "tcp":
                 self._take(name, "source")
                 return value
         if any(_is_local_http(value) for _, value in given):

@@ -47,7 +47,7 @@ async def fresh_frame(camera: Camera) -> Frame:
 
     Raises FrameUnavailable, at once when the camera has failed or fails.
     """
-    if camera.status.state is not CameraState.CONNECTING:
+    if camera.status.state not in (CameraState.CONNECTING, CameraState.IDLE):
         return camera.latest()
     loop = asyncio.get_running_loop()
     try:
@@ -68,12 +68,13 @@ async def fresh_frame(camera: Camera) -> Frame:
 
 def _explain(camera: Camera) -> Finding:
     status, source = camera.status, camera.config.source
-    if status.state is CameraState.FAILED:
+    remedy = status.advice
+    if status.state is CameraState.FAILED and source.scheme == "tcp":
         remedy = (
             f"start what serves {source}; for rpicam-vid: --codec mjpeg --listen "
             f"-o {source}, in a loop"
         )
-    else:
+    elif status.state is not CameraState.FAILED:
         remedy = (
             f"restart what serves {source}: it is connected, and no whole JPEG comes; "
             "is it MJPEG (--codec mjpeg), not H.264?"

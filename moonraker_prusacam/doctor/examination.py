@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from moonraker_prusacam.camera import Camera
-from moonraker_prusacam.camera.sources import open_source
+from moonraker_prusacam.camera.sources import Host, open_source
 from moonraker_prusacam.connect.api import ConnectApi
 from moonraker_prusacam.connect.identity import (
     fingerprint_path,
@@ -132,8 +132,10 @@ async def examine_without_engine(
     """
     async with AsyncExitStack() as stack:
         cameras = {}
+        host = Host(config.engine.state_path, config.ffmpeg)
         for camera_config in () if is_held else config.cameras:
-            camera = Camera(camera_config, open_source(camera_config.source))
+            source = open_source(camera_config, host)
+            camera = Camera(camera_config, source)
             stack.push_async_callback(camera.aclose)
             camera.start()
             cameras[camera.name] = camera

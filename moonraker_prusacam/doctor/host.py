@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.errors import FfmpegMissing, RenderError
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
 from moonraker_prusacam.timelapse.job import MIN_FREE_BYTES
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg
 
 from .finding import Finding, State
 
@@ -185,7 +186,7 @@ async def _look_at_ffmpeg(config: Config) -> tuple[State, str, str | None]:
     install = "sudo apt install ffmpeg"
     try:
         program = await asyncio.to_thread(find_ffmpeg, config.timelapse.ffmpeg)
-    except RenderError as error:
+    except FfmpegMissing as error:
         if config.timelapse.ffmpeg is not None:
             return State.FAILED, str(error), "name an ffmpeg there, or leave it out"
         return State.FAILED, "there is none: no video can be made", install

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.errors import FfmpegMissing, RenderError
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 
 from .look import Look, captions
 from .preview import pictures_of
 from .remake import configured
-from .video import EncodeSettings, FFmpeg, find_ffmpeg, hold_segment, seal
+from .video import EncodeSettings, FFmpeg, hold_segment, seal
 from .video.codec import LIBX264, codec_named
 from .video.hardware import choose_codec
 from .video.mp4 import read_track
@@ -62,7 +63,10 @@ class Encoder:
     async def ffmpeg(self) -> FFmpeg:
         """The program; raises RenderError when there is none."""
         if self._ffmpeg is None:
-            program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
+            try:
+                program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
+            except FfmpegMissing as error:
+                raise RenderError(str(error)) from error
             self._ffmpeg = FFmpeg(program, self._work_path)
         return self._ffmpeg
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -29,6 +29,7 @@ from .smart import FrameStream, SmartChoice
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from moonraker_prusacam.camera import Frame
     from moonraker_prusacam.config import TrackConfig
@@ -48,6 +49,9 @@ INSET_TIMEOUT_S = 0.5
 
 class FrameSource(FrameStream, Protocol):
     """What a recorder needs of a camera."""
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep the camera running in this block."""
 
     async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
         """The first frame that began after ``than_ns``; raises FrameUnavailable."""
@@ -85,6 +89,7 @@ class Recorder:
         self._camera = camera
         self._inset = inset
         self._on_frame = on_frame
+        self._holds = ExitStack()
         self._triggers: asyncio.Queue[Trigger] = asyncio.Queue(MAX_TRIGGERS)
         self._tasks = TaskOwner(f"recorder:{job.record.id}")
         self._state_log = StateLog(log, f"Timelapse {job.record.id}")
@@ -103,6 +108,8 @@ class Recorder:
 
     async def start(self) -> None:
         """Begin to serve triggers, after the last frame that is on disk already."""
+        for camera in filter(None, (self._camera, self._inset)):
+            self._holds.enter_context(camera.hold())
         contents = await asyncio.to_thread(self.job.contents)
         record = self.job.record
         self._number = max(contents.last_number, record.last_number)
@@ -182,6 +189,7 @@ class Recorder:
         if self._smart is not None:
             self._smart.close()
         await self._tasks.aclose()
+        self._holds.close()
 
     def _queue(
         self, layer: int | None, monotonic_ns: int, number: int, *, is_parked: bool

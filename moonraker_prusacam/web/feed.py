@@ -53,6 +53,7 @@ class CameraFeed:
         if not camera.show_in([self.live.sink, self.marked.sink]):
             camera.subscribe(self._frame_arrived)
         camera.on_status.append(self._status_changed)
+        camera.demand.count(lambda: self.viewers)
 
     async def aclose(self) -> None:
         """Let go of the camera. Idempotent."""
@@ -69,6 +70,8 @@ class CameraFeed:
     @property
     def snapshot(self) -> ReadySnapshot | None:
         """The newest frame as an answer, unless it is too old."""
+        if self.camera.config.on_demand:
+            self.camera.demand.touch()
         frame = self.camera.fresh()
         if frame is None:
             return None

@@ -44,6 +44,7 @@ MIN_FPS = 0.1
 MAX_FPS = 120.0
 MAX_AGE_S = 3600.0
 NEWER_TIMEOUT_S = 5.0
+WAKE_TIMEOUT_S = 8.0
 METHODS = (hdrs.METH_GET, hdrs.METH_HEAD)
 PAGE = resources.files(__package__).joinpath("page", "index.html").read_text("utf-8")
 STREAM_HEAD = (
@@ -180,6 +181,10 @@ class WebServer:
 
     async def _snapshot(self, request: web.BaseRequest) -> web.StreamResponse:
         feed = self._feed_of(request)
+        if _wants_placeholder(request):
+            feed.camera.demand.touch()
+        else:
+            await feed.camera.wake(WAKE_TIMEOUT_S)
         frame = feed.camera.fresh()
         if frame is None:
             if not _wants_placeholder(request):
@@ -204,7 +209,9 @@ class WebServer:
         fps = _number(request, "fps", MIN_FPS, MAX_FPS)
         channel = feed.marked if _wants_placeholder(request) else feed.live
         if channel is feed.live:
+            await feed.camera.wake(WAKE_TIMEOUT_S)
             feed.camera.latest()  # raises, with the reason, when there is none
+        feed.camera.demand.touch()
         if self._pump.is_full:
             raise FrameUnavailable("too many viewers; close one, or raise max_viewers")
         if request.method == hdrs.METH_HEAD:

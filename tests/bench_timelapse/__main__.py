@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import attrs
 from rich.console import Console
 
-from moonraker_prusacam.timelapse.video import find_ffmpeg
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from tests.benchmarks.figure import Figure, Spread, table
 
 from .frames import SETS

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.camera import Frame
-from moonraker_prusacam.timelapse.video import find_ffmpeg
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from tests.support.timelapse import Host, Printer, StubCamera, frame_names, videos
 from tests.support.video import script
 

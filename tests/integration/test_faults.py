@@ -13,7 +13,8 @@ import pytest
 
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import Stand
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,7 +20,8 @@ from PIL import Image
 from moonraker_prusacam.emulator.camera import read_tag
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import CAMERA, Stand
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

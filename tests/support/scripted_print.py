@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -35,8 +36,9 @@ from moonraker_prusacam.config import (
     TimelapseConfig,
 )
 from moonraker_prusacam.errors import FrameUnavailable
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse import JobState, Timelapse
-from moonraker_prusacam.timelapse.video import find_ffmpeg, staging
+from moonraker_prusacam.timelapse.video import staging
 from moonraker_prusacam.timelapse.video.ffmpeg import file_url
 from tests.support.events import Events
 from tests.support.kill_points import KillPoints
@@ -140,6 +142,8 @@ class LayerCamera:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.layer = 0
+
+    hold = nullcontext
 
     def subscribe(self, callback: Callable[[Frame], None]) -> None:
         """Nobody chooses here."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -21,9 +22,10 @@ from moonraker_prusacam.config import (
     TrackConfig,
 )
 from moonraker_prusacam.errors import FrameUnavailable
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.timelapse import Timelapse
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg
 from tests.support import jpeg
 from tests.support.events import Events
 
@@ -53,6 +55,8 @@ class StubCamera:
         """Wait until a frame was asked for so many times."""
         async with asyncio.timeout(WAIT_S), self._asked:
             await self._asked.wait_for(lambda: len(self.requests) >= times)
+
+    hold = nullcontext
 
     def subscribe(self, callback: Callable[[Frame], None]) -> None:
         """Tracks that choose their frames are tested with a real camera."""

@@ -11,13 +11,14 @@ import itertools
 import logging
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from moonraker_prusacam.camera import Camera, CameraState, camera
 from moonraker_prusacam.camera.receiver import Receiver
-from moonraker_prusacam.camera.sources import open_source
+from moonraker_prusacam.camera.sources import Host, open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.errors import (
     FrameUnavailable,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.camera import Frame
 
 WAIT_S = 10.0
+HOST = Host(Path("/nowhere"))
 SHORT_S = 0.15
 PICTURE = jpeg.picture(64, 48)
 
@@ -412,7 +414,7 @@ def gaps_s(arrivals: list[float]) -> Iterator[float]:
 @asynccontextmanager
 async def fed(feeder: Feeder, **options: Any) -> AsyncIterator[Camera]:
     config = CameraConfig(name="bed", source=feeder.url, **options)
-    of = Camera(config, open_source(feeder.url))
+    of = Camera(config, open_source(config, HOST))
     of.start()
     try:
         yield of

@@ -154,7 +154,7 @@ def test_import_when_there_is_a_configuration_then_every_byte_of_it_stays(
     assert (b"\r\n" in added) == (b"\r\n" in content)
     made = config.load(home.file)
     assert made.connect[0].camera == "front"
-    assert made.cameras[0].source == "tcp://h:1"
+    assert str(made.cameras[0].source) == "tcp://h:1"
 
 
 def test_import_when_the_configuration_is_a_link_then_it_stays_one(home: Home) -> None:

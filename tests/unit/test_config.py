@@ -45,7 +45,7 @@ def test_file_when_least_then_defaults() -> None:
     assert made.connect == ()
     assert made.timelapse is None
     camera = made.cameras[0]
-    assert (camera.name, camera.source) == ("front", "tcp://h:1")
+    assert (camera.name, str(camera.source)) == ("front", "tcp://h:1")
     assert (camera.stale_after_s, camera.rotation) == (5.0, 0)
 
 

@@ -50,6 +50,8 @@ def rows(section: str) -> dict[str, tuple[str, str]]:
 def shown(default: object) -> str:
     if default is attrs.NOTHING:
         return "required"
+    if default == ():
+        return "none"
     if isinstance(default, float):
         return f"`{default:g}`"
     if isinstance(default, Path):

@@ -20,11 +20,22 @@ import moonraker_prusacam
 PACKAGE = Path(moonraker_prusacam.__file__).parent
 MAX_LINES = 500
 
-GROUND = {"boot", "errors", "log", "tasks", "secret", "version", "durable"}
+GROUND = {
+    "boot",
+    "errors",
+    "ffmpeg_program",
+    "log",
+    "tasks",
+    "secret",
+    "version",
+    "durable",
+}
 MIDDLE = {
     "config",
     "ini",
     "option",
+    "source_url",
+    "camera_options",
     "connect_options",
     "timelapse_options",
     "print_job",

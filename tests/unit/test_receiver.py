@@ -245,7 +245,7 @@ async def test_read_when_another_follows_then_frames_go_on(bench: Bench) -> None
     assert bench.task is not None
     bench.task.cancel()
     await asyncio.gather(bench.task, return_exceptions=True)
-    bench.receiver.reset()
+    bench.receiver.begin(0)
     bench.ours.close()
     bench.ours, theirs = socket.socketpair()
     bench.ours.setblocking(False)

@@ -10,61 +10,29 @@ import asyncio
 import random
 import re
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
 
-from moonraker_prusacam.camera import Scanner
-from moonraker_prusacam.camera.receiver import Receiver
-from moonraker_prusacam.camera.sources import open_source, tcp
+from moonraker_prusacam.camera.sources import tcp
 from moonraker_prusacam.camera.sources.tcp import TcpSource
 from moonraker_prusacam.errors import SourceStalled, SourceUnavailable
 from tests.support import jpeg
 from tests.support.feeder import Feeder
-
-if TYPE_CHECKING:
-    from moonraker_prusacam.camera import Frame
+from tests.support.sources import Received, closed_port, source_of
 
 WAIT_S = 10.0
 SHORT_S = 0.05
-LOOK_S = 0.002
-
-
-class Received(Receiver):
-    """Counts what a source lets be received."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.scanner = Scanner()
-        self.error = error
-        super().__init__(self.scanner, self._told)
-
-    async def until(self, size: int) -> None:
-        """A thread does not tell what it has done, so it is looked at."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                if self.scanner.stats.bytes_in >= size:
-                    return
-                await asyncio.sleep(LOOK_S)
-
-    def _told(self, frames: list[Frame]) -> None:  # noqa: ARG002
-        if self.error is not None:
-            raise self.error
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_open_source_when_the_scheme_is_tcp_then_it_is_a_tcp_source() -> None:
-    assert isinstance(open_source("tcp://127.0.0.1:9000"), TcpSource)
+    assert isinstance(source_of("tcp://127.0.0.1:9000"), TcpSource)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_run_when_a_feed_sends_then_its_bytes_come_in_order(host: str) -> None:
     received = Received()
     async with Feeder(host) as feeder:
-        task = asyncio.create_task(open_source(feeder.url).run(received))
+        task = asyncio.create_task(source_of(feeder.url).run(received))
         await feeder.arrived(1)
         image = jpeg.minimal(
             entropy=random.Random(5).randbytes(700_000).replace(b"\xff", b"x")
@@ -83,7 +51,7 @@ async def test_run_when_a_feed_sends_then_its_bytes_come_in_order(host: str) -> 
 async def test_run_when_nothing_listens_then_the_reason_names_the_place() -> None:
     port = closed_port()
     with pytest.raises(SourceUnavailable, match=f"nothing listens at 127.0.0.1:{port}"):
-        await TcpSource(f"tcp://127.0.0.1:{port}").run(Received())
+        await source_of(f"tcp://127.0.0.1:{port}").run(Received())
 
 
 async def test_run_when_the_address_is_ipv6_then_the_reason_has_it_in_brackets() -> (
@@ -91,7 +59,7 @@ async def test_run_when_the_address_is_ipv6_then_the_reason_has_it_in_brackets()
 ):
     port = closed_port()
     with pytest.raises(SourceUnavailable, match=re.escape(f"[::1]:{port}")):
-        await TcpSource(f"tcp://[::1]:{port}").run(Received())
+        await source_of(f"tcp://[::1]:{port}").run(Received())
 
 
 async def test_run_when_there_is_no_such_host_then_the_reason_says_so(
@@ -102,7 +70,7 @@ async def test_run_when_there_is_no_such_host_then_the_reason_says_so(
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(SourceUnavailable, match="no host of the name in bedcam:9000"):
-        await TcpSource("tcp://bedcam").run(Received())
+        await source_of("tcp://bedcam").run(Received())
 
 
 async def test_run_when_nobody_accepts_then_it_gives_up_after_the_timeout(
@@ -118,7 +86,7 @@ async def test_run_when_nobody_accepts_then_it_gives_up_after_the_timeout(
             socket.create_connection(address),
             pytest.raises(SourceUnavailable, match="does not answer"),
         ):
-            await TcpSource(f"tcp://127.0.0.1:{address[1]}").run(Received())
+            await source_of(f"tcp://127.0.0.1:{address[1]}").run(Received())
 
 
 @pytest.mark.parametrize("silent_from_the_start", [True, False])
@@ -128,7 +96,7 @@ async def test_run_when_a_feed_is_silent_then_it_is_stalled_and_let_go(
     monkeypatch.setattr(tcp, "READ_TIMEOUT_S", SHORT_S)
     received = Received()
     async with Feeder() as feeder:
-        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        task = asyncio.create_task(source_of(feeder.url).run(received))
         await feeder.arrived(1)
         if not silent_from_the_start:
             await feeder.send(b"\xff\xd8\xff")
@@ -141,7 +109,7 @@ async def test_run_when_a_feed_is_silent_then_it_is_stalled_and_let_go(
 async def test_run_when_a_feed_resets_then_it_dropped_the_connection() -> None:
     received = Received()
     async with Feeder() as feeder:
-        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        task = asyncio.create_task(source_of(feeder.url).run(received))
         await feeder.arrived(1)
         await feeder.send(b"\xff\xd8")
         await received.until(2)
@@ -153,7 +121,7 @@ async def test_run_when_a_feed_resets_then_it_dropped_the_connection() -> None:
 async def test_run_when_cancelled_then_the_connection_is_closed() -> None:
     received = Received()
     async with Feeder() as feeder:
-        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        task = asyncio.create_task(source_of(feeder.url).run(received))
         await feeder.arrived(1)
         await feeder.send(b"\xff")
         await received.until(1)
@@ -169,7 +137,7 @@ async def test_run_when_a_consumer_fails_then_its_error_is_not_the_feeds(
 ) -> None:
     received = Received(error("in the consumer"))
     async with Feeder() as feeder:
-        task = asyncio.create_task(TcpSource(feeder.url).run(received))
+        task = asyncio.create_task(source_of(feeder.url).run(received))
         await feeder.arrived(1)
         await feeder.send(jpeg.minimal())
         with pytest.raises(error, match="in the consumer"):

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse import Job, JobState, summary
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg
+from moonraker_prusacam.timelapse.video import FFmpeg
 from tests.support.timelapse import Host, Printer, frame_names, videos
 from tests.support.video import pictures_of, track_of
 

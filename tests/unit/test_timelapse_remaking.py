@@ -21,12 +21,13 @@ from moonraker_prusacam.errors import (
     TimelapseOptionError,
     VideoNotFound,
 )
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse import Timelapse, retiming
 from moonraker_prusacam.timelapse.remake import Remake
 from moonraker_prusacam.timelapse.retiming import WORK_PREFIX, Retiming
 from moonraker_prusacam.timelapse.sealer import Sealer
 from moonraker_prusacam.timelapse.sidecar import sidecar_path
-from moonraker_prusacam.timelapse.video import FFmpeg, find_ffmpeg, retime
+from moonraker_prusacam.timelapse.video import FFmpeg, retime
 from tests.support import jpeg
 from tests.support.library import names
 from tests.support.timelapse import Host, Printer, videos

@@ -13,12 +13,13 @@ import socket
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from moonraker_prusacam.camera import Camera, CameraState
-from moonraker_prusacam.camera.sources import open_source
+from moonraker_prusacam.camera.sources import Host, open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.emulator.camera import SyntheticCamera, read_tag
 from moonraker_prusacam.errors import PrusacamError
@@ -910,7 +911,8 @@ async def test_stream_when_fed_by_a_camera_over_tcp_then_its_frames_arrive() -> 
     feed = SyntheticCamera(width=160, height=120, fps=100)
     await feed.start()
     url = f"tcp://127.0.0.1:{feed.port}"
-    camera = Camera(CameraConfig(name="bed", source=url), open_source(url))
+    config = CameraConfig(name="bed", source=url)
+    camera = Camera(config, open_source(config, Host(Path("/nowhere"))))
     web = WebServer("127.0.0.1", 0, [camera], StreamPump(4), dict)
     try:
         await web.start()

@@ -5,20 +5,21 @@
 """One module a kind of source, chosen by the scheme of the configured URL.
 
 A source delivers bytes; what is a frame in them is the scanner's business, and when
-to try again the camera's.
+to try again the camera's. Modules are imported when a camera needs them: a host with a
+USB camera has no use for TLS.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
-from .tcp import TcpSource
+import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from moonraker_prusacam.camera.receiver import Receiver
+    from moonraker_prusacam.camera_options import CameraConfig
 
 
 class Source(Protocol):
@@ -27,14 +28,28 @@ class Source(Protocol):
     async def run(self, receiver: Receiver) -> None:
         """Connect, and let bytes be received until that fails; raises SourceError.
 
-        What ``receiver`` raises that is not about the connection is raised as it is.
-        The connection is closed when this raises or is cancelled.
+        Tells ``receiver.reached`` of the stages before the first frame. What
+        ``receiver`` raises that is not about the connection is raised as it is.
+        Whatever was opened is closed, and has let go of the camera, when this raises or
+        is cancelled.
         """
 
 
-SCHEMES: dict[str, Callable[[str], Source]] = {"tcp": TcpSource}
+@attrs.frozen
+class Host:
+    """What sources need of the host; ``ffmpeg`` None: find one."""
+
+    state_path: Path
+    ffmpeg: Path | None = None
 
 
-def open_source(url: str) -> Source:
-    """The source for ``url``, whose scheme the configuration has checked."""
-    return SCHEMES[urlsplit(url).scheme](url)
+def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
+    """The source that ``config`` names."""
+    scheme = config.source.scheme
+    match scheme:
+        case "tcp":
+            from .tcp import TcpSource
+
+            return TcpSource(config)
+        case _:
+            raise NotImplementedError(scheme)

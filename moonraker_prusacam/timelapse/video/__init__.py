@@ -10,7 +10,7 @@ Nothing here knows of prints and jobs.
 from __future__ import annotations
 
 from .caption import Caption
-from .ffmpeg import FFmpeg, Usage, find_ffmpeg
+from .ffmpeg import FFmpeg, Usage
 from .inset import Inset
 from .join import JoinResult, Tags, Timing, join
 from .retime import Retimed, retime
@@ -28,7 +28,6 @@ __all__ = [
     "Tags",
     "Timing",
     "Usage",
-    "find_ffmpeg",
     "hold_segment",
     "join",
     "retime",

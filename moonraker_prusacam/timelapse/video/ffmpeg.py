@@ -42,24 +42,6 @@ MEMORY_LIMIT_BYTES = 400 << 20
 NEWEST_VERSION = (99, 0)
 
 
-def find_ffmpeg(configured: Path | None) -> str:
-    """The ffmpeg to use; raises RenderError with what to do about none."""
-    if configured is not None:
-        if not os.access(configured, os.X_OK):
-            raise RenderError(f"[timelapse] ffmpeg: {configured} cannot be run")
-        return str(configured)
-    if found := shutil.which("ffmpeg"):
-        return found
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        pass
-    else:
-        with contextlib.suppress(RuntimeError):
-            return str(imageio_ffmpeg.get_ffmpeg_exe())
-    raise RenderError("there is no ffmpeg; install it with 'sudo apt install ffmpeg'")
-
-
 @attrs.frozen
 class Usage:
     """What runs of ffmpeg took; ``peak_bytes`` is the largest resident set of one."""
