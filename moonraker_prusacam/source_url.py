@@ -165,6 +165,8 @@ def _command(rest: str) -> SourceUrl:
 
 
 def _check_network(scheme: str, rest: str) -> None:
+    if "#" in rest:
+        raise ValueError("has a '#' in it; write %23 for one in a password")
     try:
         parts = urlsplit(f"{scheme}:{rest}")
         host = parts.hostname
@@ -177,11 +179,10 @@ def _check_network(scheme: str, rest: str) -> None:
     except ValueError:
         is_port = False
     if not is_port:
-        raise ValueError("has a port that is not from 1 to 65535")
+        hint = "; write %2F for a / in a password" if "@" in rest else ""
+        raise ValueError(f"has a port that is not from 1 to 65535{hint}")
     if parts.username is not None and scheme not in WITH_USER:
         raise ValueError(f"{scheme}:// takes no user and password")
-    if parts.fragment:
-        raise ValueError("has a '#' in it; write %23 for one in a password")
     if scheme == "tcp" and (parts.query or parts.path not in ("", "/")):
         raise ValueError("has more than a host and a port")
     if scheme == "bambu":

@@ -108,8 +108,6 @@ class Recorder:
 
     async def start(self) -> None:
         """Begin to serve triggers, after the last frame that is on disk already."""
-        for camera in filter(None, (self._camera, self._inset)):
-            self._holds.enter_context(camera.hold())
         contents = await asyncio.to_thread(self.job.contents)
         record = self.job.record
         self._number = max(contents.last_number, record.last_number)
@@ -119,6 +117,8 @@ class Recorder:
         if record.last_number > contents.last_number:
             self._layer = record.last_layer
         record.frames = contents.count
+        for camera in filter(None, (self._camera, self._inset)):
+            self._holds.enter_context(camera.hold())
         self._tasks.start("frames", self._run())
         self._tasks.start("interval", self._keep_time())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,7 +30,7 @@ from tests.support import jpeg
 from tests.support.events import Events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from moonraker_prusacam.timelapse import Job
@@ -47,6 +47,7 @@ class StubCamera:
 
     def __init__(self) -> None:
         self.gone = False
+        self.holds = 0
         self.picture: bytes | None = None
         self.requests: list[int] = []
         self._asked = asyncio.Condition()
@@ -56,7 +57,12 @@ class StubCamera:
         async with asyncio.timeout(WAIT_S), self._asked:
             await self._asked.wait_for(lambda: len(self.requests) >= times)
 
-    hold = nullcontext
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Count who wants the camera to run."""
+        self.holds += 1
+        yield
+        self.holds -= 1
 
     def subscribe(self, callback: Callable[[Frame], None]) -> None:
         """Tracks that choose their frames are tested with a real camera."""

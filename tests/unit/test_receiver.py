@@ -238,6 +238,36 @@ async def test_read_when_the_descriptor_cannot_be_read_then_it_is_an_error(
         await bench.receiver.read(closed, WAIT_S)
 
 
+async def test_begin_when_frames_are_to_be_skipped_then_nobody_sees_them(
+    bench: Bench,
+) -> None:
+    bench.receiver.begin(3)
+    bench.receiver.want_all(True)
+    bench.read()
+    await bench.send(SEVERAL[0] + SEVERAL[1])
+    await bench.until(lambda: bench.scanner.stats.frames == 2)
+    assert bench.receiver.newest is None
+    assert bench.receiver.recent_ns == []
+    await bench.send(SEVERAL[2] + SEVERAL[3] + SEVERAL[4])
+    await bench.until(lambda: len(bench.frames) == 2)
+    assert [bytes(frame.data) for frame in bench.frames] == SEVERAL[3:5]
+    assert len(bench.receiver.recent_ns) == 2
+
+
+async def test_feed_when_frames_are_to_be_skipped_then_nobody_sees_them(
+    bench: Bench,
+) -> None:
+    bench.receiver.begin(2)
+    bench.receiver.feed(b"".join(SEVERAL[:3]))
+    assert [bytes(frame.data) for frame in bench.frames] == SEVERAL[2:3]
+    bench.receiver.begin(1)
+    bench.receiver.feed(SEVERAL[0])
+    assert bench.seq() == 3
+    bench.receiver.begin(0)
+    bench.receiver.feed(SEVERAL[0])
+    assert bench.seq() == 5
+
+
 async def test_read_when_another_follows_then_frames_go_on(bench: Bench) -> None:
     bench.read()
     await bench.send(SEVERAL[0] + SEVERAL[1][:99])

@@ -74,6 +74,19 @@ async def test_print_when_job_is_done_then_only_its_record_is_kept(host: Host) -
     assert [path.name for path in job.path.iterdir()] == ["job.json"]
 
 
+async def test_print_when_it_is_recorded_then_its_camera_is_held(host: Host) -> None:
+    timelapse = await host.boot()
+    assert host.camera.holds == 0
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 2)
+    await host.frames(2)
+    assert host.camera.holds == 1
+    await printer.tell("complete", "complete")
+    await host.rendered()
+    assert host.camera.holds == 0
+
+
 async def test_layer_when_it_is_reported_again_then_no_second_frame(host: Host) -> None:
     timelapse = await host.boot()
     printer = Printer(timelapse)
