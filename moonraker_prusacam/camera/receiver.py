@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .scanner import Frame, Scanner
+    from .scanner import Frame, Scanner, ScannerStats
 
 
 class Silence(Exception):
@@ -69,6 +69,11 @@ class Receiver:
     def overrun(self) -> int:
         """Frames that somebody wanted, and that were gone before they were taken."""
         return self._intake.overrun
+
+    @property
+    def stats(self) -> ScannerStats:
+        """What the scanner counted since the camera began."""
+        return self._scanner.stats
 
     def follow(self, sinks: Sequence[object], keep_s: float) -> bool:
         """Show each frame to native ``sinks``; False: it has to be done in Python."""

@@ -51,5 +51,9 @@ def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
             from .tcp import TcpSource
 
             return TcpSource(config)
+        case "exec":
+            from .command import CommandSource
+
+            return CommandSource(config)
         case _:
             raise NotImplementedError(scheme)
