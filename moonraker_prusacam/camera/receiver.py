@@ -61,6 +61,11 @@ class Receiver:
         return self._intake.newest
 
     @property
+    def stats(self) -> ScannerStats:
+        """What the scanner has counted, whoever reads."""
+        return self._scanner.stats
+
+    @property
     def recent_ns(self) -> list[tuple[int, int]]:
         """When first and last byte of the newest frames came, oldest frame first."""
         return self._intake.recent_ns
@@ -69,11 +74,6 @@ class Receiver:
     def overrun(self) -> int:
         """Frames that somebody wanted, and that were gone before they were taken."""
         return self._intake.overrun
-
-    @property
-    def stats(self) -> ScannerStats:
-        """What the scanner counted since the camera began."""
-        return self._scanner.stats
 
     def follow(self, sinks: Sequence[object], keep_s: float) -> bool:
         """Show each frame to native ``sinks``; False: it has to be done in Python."""

@@ -43,7 +43,7 @@ class Host:
     ffmpeg: Path | None = None
 
 
-def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
+def open_source(config: CameraConfig, host: Host) -> Source:
     """The source that ``config`` names."""
     scheme = config.source.scheme
     match scheme:
@@ -55,5 +55,9 @@ def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
             from .command import CommandSource
 
             return CommandSource(config)
+        case "rtsp" | "rtsps":
+            from .rtsp import RtspSource, endpoint
+
+            return RtspSource(config, host, endpoint(config, host))
         case _:
             raise NotImplementedError(scheme)
