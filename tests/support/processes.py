@@ -71,3 +71,10 @@ def command_lines() -> list[str]:
 def descriptors() -> int:
     """How many this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def descriptors_fall_to(count: int) -> None:
+    """Wait until no more are open: some are closed a turn of the loop later."""
+    async with asyncio.timeout(WAIT_S):
+        while descriptors() > count:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)

@@ -201,9 +201,9 @@ class RtspClient:
         if has_logged_in and not is_stale and not self._was_accepted:
             raise self._refused()
         if not self._login.take(offered):
-            names = ", ".join(challenge.scheme for challenge in offered) or "none"
+            names = ", ".join(challenge.scheme for challenge in offered)[:40]
             raise SourceRefused(
-                f"{self.where} wants a login of a kind that is not known ({names})",
+                f"{self.where} wants a login of a kind that is not known: {names}",
                 advice="look in the camera's settings for Digest or Basic",
             )
 

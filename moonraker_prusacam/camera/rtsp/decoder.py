@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 FPS = 10.0
 # Least and most quantiser of ffmpeg's MJPEG encoder.
 BEST_Q, WORST_Q = 2, 31
-# How far, in frames, a picture may come too early and still be taken.
-EARLY_FRAMES = 0.5
-# A clock that was set back by more than this, in seconds, begins anew.
+# How many intervals too early a picture may come: some come two or three at once.
+EARLY_INTERVALS = 1.5
+# When this host's clock was set back by more, counting begins anew.
 LEAP_S = 2.0
+# So many pictures are left out at most until there is a keyframe.
+MOST_BEFORE_KEYFRAME = 300
+_FROM_KEYFRAME = f"if(ld(0)+key,st(0,1),gte(n,{MOST_BEFORE_KEYFRAME}))"
 
 
 @attrs.frozen
@@ -48,11 +51,9 @@ def decoder(
         *("-rtsp_transport", "tcp", "-allowed_media_types", "video"),
         *("-probesize", str(profile.probe_bytes)),
         *("-analyzeduration", str(profile.analyze_us)),
-        # Cameras' own times stand still, leap and wrap; the time of arrival does not.
-        *("-use_wallclock_as_timestamps", "1"),
         *(() if is_mjpeg else _decoding(config)),
         *("-i", url, "-map", "0:v:0"),
-        *(("-c:v", "copy") if is_mjpeg else _encoding(config)),
+        *(("-c:v", "copy") if is_mjpeg else _encoding(config, codec)),
         *("-f", "mjpeg", "-flush_packets", "1", "pipe:1"),
     ]
 
@@ -70,12 +71,17 @@ def _decoding(config: CameraConfig) -> tuple[str, ...]:
     return threads
 
 
-def _encoding(config: CameraConfig) -> tuple[str, ...]:
+def _encoding(config: CameraConfig, codec: str) -> tuple[str, ...]:
     fps = config.fps or FPS
+    chosen = f"select='{_due(fps)}'"
+    if codec == "H265":
+        # Unlike that of H.264, this decoder begins in the middle, with grey pictures.
+        chosen = f"select='{_FROM_KEYFRAME}',{chosen}"
     return (
-        # The encoder is given the pictures that are due, evenly numbered: it then
-        # neither doubles nor drops any of them, whatever their times are.
-        *("-vf", f"select='{_due(fps)}',setpts=N/{fps:g}/TB", "-r", f"{fps:g}"),
+        # The encoder is given the pictures that are due, evenly numbered, so it neither
+        # doubles nor drops any. What the camera says of their times is not looked at:
+        # that stands still, leaps and wraps.
+        *("-vf", f"{chosen},setpts=N/{fps:g}/TB", "-r", f"{fps:g}"),
         *("-c:v", "mjpeg", "-q:v", str(quantiser(config.quality)), "-threads", "1"),
         # Huffman tables fitted to each picture cost more than they save here.
         *("-huffman", "default"),
@@ -83,12 +89,13 @@ def _encoding(config: CameraConfig) -> tuple[str, ...]:
 
 
 def _due(fps: float) -> str:
-    """An expression that is true for as many pictures a second, jitter or not.
+    """A filter's expression that is true for so many pictures a second at most.
 
-    Variable 0 is when the next one is due on average.
+    Variable 0 is when the next picture is due if they come evenly, by this host's
+    clock; 1 is now.
     """
     interval_s = 1 / fps
-    leapt = f"lt(t,ld(0)-{LEAP_S:g})"
-    is_due = f"gte(t,ld(0)-{interval_s * EARLY_FRAMES:.6f})"
-    begin = f"if({leapt},t,max(t,ld(0)))"
-    return f"if({is_due}+{leapt},st(0,{begin}+{interval_s:.6f}),0)"
+    leapt = f"lt(ld(1),ld(0)-{LEAP_S:g})"
+    is_due = f"gte(st(1,time(0)),ld(0)-{interval_s * EARLY_INTERVALS:.6f})"
+    since = f"if({leapt},ld(1),max(ld(1),ld(0)))"
+    return f"if({is_due}+{leapt},st(0,{since}+{interval_s:.6f}),0)"

@@ -9,6 +9,8 @@ Source: RFC 4566; RFC 2326, appendix C for ``a=control``; RFC 3551 for static pa
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 
 _STATIC = {"26": "JPEG", "31": "H261", "32": "MPV", "33": "MP2T", "34": "H263"}
@@ -55,10 +57,10 @@ def video_track(description: bytes, base: str) -> Track:
     starts = [index for index, line in enumerate(lines) if line.startswith("m=")]
     session = lines[: starts[0]] if starts else lines
     kinds = []
-    for begin, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for begin, end in pairwise([*starts, len(lines)]):
         media = lines[begin:end]
         kind, _, protocol, *payloads = [*media[0][2:].split(), "", "", ""]
-        kinds.append(kind)
+        kinds += [kind] if kind.isalpha() and kind.isascii() else []
         if kind != "video":
             continue
         if "SAVP" in protocol:
@@ -70,7 +72,7 @@ def video_track(description: bytes, base: str) -> Track:
             aggregate=aggregate,
             lines=tuple(line for line in media if not line.startswith("a=control:")),
         )
-    raise DescriptionError(f"no video, but {', '.join(kinds) or 'nothing'}")
+    raise DescriptionError(f"no video, but {', '.join(kinds)[:40] or 'nothing'}")
 
 
 def _attribute(lines: list[str], name: str) -> str:
