@@ -81,10 +81,12 @@ async def record(ffmpeg: str, *arguments: str, rate: int = 25) -> Recording:
     child = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    _, errors = await asyncio.wait_for(child.communicate(), WAIT_S)
-    assert child.returncode == 0, errors.decode()
-    description, packets = await asyncio.wait_for(taken.get(), WAIT_S)
-    server.close()
+    try:
+        _, errors = await asyncio.wait_for(child.communicate(), WAIT_S)
+        assert child.returncode == 0, errors.decode()
+        description, packets = await asyncio.wait_for(taken.get(), WAIT_S)
+    finally:
+        server.close()
     rtp = [packet for packet in packets if packet[1] == 0]
     first = timestamp(rtp[0])
     times = [(timestamp(packet) - first) % TIMESTAMPS / RTP_CLOCK_HZ for packet in rtp]

@@ -59,10 +59,18 @@ class Relay:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        # In two steps: start_server alone waits when it listens, and is cancelled there.
+        self._server = await asyncio.start_server(
+            self._take, "127.0.0.1", 0, start_serving=False
+        )
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{port}{self._path}"
         self._client.on_data = self.forward
+        try:
+            await self._server.start_serving()
+        except BaseException:
+            self._close_server()
+            raise
         return self
 
     async def __aexit__(
