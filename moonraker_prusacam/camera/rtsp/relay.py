@@ -59,7 +59,7 @@ class Relay:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        # In two steps: start_server alone waits when it listens, and is cancelled there.
+        # In two steps: start_server waits once it listens, and may be cancelled there.
         self._server = await asyncio.start_server(
             self._take, "127.0.0.1", 0, start_serving=False
         )
