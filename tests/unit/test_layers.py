@@ -32,6 +32,7 @@ GROUND = {
 }
 MIDDLE = {
     "config",
+    "addresses",
     "ini",
     "option",
     "source_url",
@@ -44,10 +45,19 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "video_methods", "parameters", "app", "status", "doctor"}
+TOP = {
+    "methods",
+    "camera_methods",
+    "video_methods",
+    "parameters",
+    "app",
+    "status",
+    "doctor",
+}
 DOOR = {
     "cli",
     "cli_call",
+    "cli_camera",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
