@@ -210,11 +210,11 @@ async def _thaw(camera: Camera, until_s: float) -> Frame | None:
 
 
 async def _measure(camera: Camera, attempt: Attempt) -> float | None:
-    """Frames a second since the first one, of late; None where that is unknown."""
+    """Frames a second of this attempt, of late; None where that is unknown."""
     if attempt.since_s < MEASURE_S:
         await asyncio.sleep(MEASURE_S - attempt.since_s)
     for window_s in (FPS_WINDOW_S, LONG_WINDOW_S):
-        if fps := camera.rate(min(attempt.since_s, window_s)):
+        if fps := camera.rate(min(attempt.age_s, window_s)):
             return fps
     return None
 

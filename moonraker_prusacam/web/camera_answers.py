@@ -136,11 +136,7 @@ class CameraAnswers:
         return HandedOver()
 
     async def stop(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
-        """End the camera's streams of one name, or all of them, and nothing else.
-
-        A body is what navigator.sendBeacon cannot do without: aiohttp takes and drops
-        it, for some seconds at most.
-        """
+        """End the camera's streams of one name, or all of them, and nothing else."""
         feed = self._feed_of(request, route)
         stopped = feed.dismiss(viewer_name(request.query))
         return web.json_response({"stopped": stopped}, headers=COMMON_HEADERS)
