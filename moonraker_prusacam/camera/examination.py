@@ -139,12 +139,12 @@ class Examiner:
             raise CameraBusy(f"camera '{camera.name}' is being tested already")
         self._busy.add(camera.name)
         try:
-            return await examine(camera)
+            return await examine(camera, TIMEOUT_S)
         finally:
             self._busy.discard(camera.name)
 
 
-async def examine(camera: Camera, timeout_s: float = TIMEOUT_S) -> Examination:
+async def examine(camera: Camera, timeout_s: float) -> Examination:
     """Test ``camera``, which has been started, within ``timeout_s``."""
     until_s = asyncio.get_running_loop().time() + timeout_s - MEASURE_S
     with camera.hold():

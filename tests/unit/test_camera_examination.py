@@ -63,7 +63,7 @@ async def test_examine_when_live_then_at_once_and_by_the_same_connection() -> No
             await asyncio.sleep(0.04)
             source.send()
         begun = time.monotonic()
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
         assert time.monotonic() - begun < 0.1
         assert source.runs == camera.connects == 1
     assert states(found) == [OK] * 5
@@ -95,7 +95,7 @@ async def test_examine_when_it_has_just_begun_then_frames_are_counted_for_a_whil
     camera = Camera(config, open_source(config, Host(Path("/nowhere"))))
     camera.start()
     try:
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
         assert camera.connects == 1
     finally:
         await camera.aclose()
@@ -120,7 +120,7 @@ async def test_examine_when_idle_then_it_is_woken_and_rests_again(
             await until(camera, CameraState.LIVE)
         await until(camera, CameraState.IDLE)
         assert source.runs == has_run
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
         assert states(found) == [OK] * 5
         assert source.runs == camera.connects == 1 + has_run
         await until(camera, CameraState.IDLE)
@@ -172,12 +172,12 @@ async def test_examine_when_the_camera_has_failed_then_it_tries_again_at_once(
     async with camera_of(source) as camera:
         await until(camera, CameraState.FAILED)
         begun = time.monotonic()
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
         assert found.failed is not None
         assert found.failed.found == "it is switched off"
         assert source.runs == 2
         source.steps = (PICTURE, 0.02, PICTURE)
-        assert states(await examine(camera)) == [OK] * 5
+        assert states(await examine(camera, WAIT_S)) == [OK] * 5
         assert source.runs == 3
         assert time.monotonic() - begun < SOON_S
         assert camera.status.state is CameraState.LIVE
@@ -189,7 +189,7 @@ async def test_examine_when_just_refused_then_the_camera_is_left_alone() -> None
     async with camera_of(source) as camera:
         await until(camera, CameraState.FAILED)
         begun = time.monotonic()
-        many = await asyncio.gather(*(examine(camera) for _ in range(20)))
+        many = await asyncio.gather(*(examine(camera, WAIT_S) for _ in range(20)))
         found = many[0]
         assert time.monotonic() - begun < SOON_S
         assert source.runs == 1
@@ -208,7 +208,7 @@ async def test_examine_when_refused_for_a_short_time_then_that_is_waited_for(
         await until(camera, CameraState.FAILED)
         begun = time.monotonic()
         source.steps = (PICTURE, 0.02, PICTURE)
-        assert states(await examine(camera)) == [OK] * 5
+        assert states(await examine(camera, WAIT_S)) == [OK] * 5
         assert 0.15 < time.monotonic() - begun < 4
         assert source.runs == 2
 
@@ -217,14 +217,14 @@ async def test_examine_when_frozen_then_the_first_frame_is_no_success() -> None:
     source = StagedSource(PICTURE)
     async with camera_of(source, stale_after_s=0.1) as camera:
         await until(camera, CameraState.STALLED)
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
         assert source.runs == 1
         assert states(found) == [OK, OK, FAILED, SKIPPED, SKIPPED]
         assert found.failed is not None
         assert "frozen" in found.failed.found
         assert found.failed.advice
         # A frame that comes after all is one.
-        examining = asyncio.create_task(examine(camera))
+        examining = asyncio.create_task(examine(camera, WAIT_S))
         await asyncio.sleep(0.05)
         source.send()
         assert FAILED not in states(await examining)
@@ -234,7 +234,7 @@ async def test_examine_when_it_breaks_off_then_counting_has_failed() -> None:
     error = SourceUnavailable("it closed the connection", advice="run it in a loop")
     source = StagedSource(PICTURE, PICTURE, 0.02, error)
     async with camera_of(source) as camera:
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
     assert states(found) == [OK, OK, OK, OK, FAILED]
     assert found.failed is not None
     assert "broke off" in found.failed.found
@@ -245,7 +245,7 @@ async def test_examine_when_it_breaks_off_then_counting_has_failed() -> None:
 async def test_examine_when_frames_are_rare_then_the_rate_is_left_out() -> None:
     source = StagedSource(PICTURE)
     async with camera_of(source) as camera:
-        found = await examine(camera)
+        found = await examine(camera, WAIT_S)
     assert states(found) == [OK, OK, OK, OK, SKIPPED]
     told = found.as_dict()
     assert told["success"] is True
@@ -267,7 +267,7 @@ async def test_examine_when_the_camera_is_closed_then_it_ends() -> None:
 async def test_examine_when_cancelled_then_nobody_holds_the_camera() -> None:
     source = StagedSource()
     async with camera_of(source, on_demand=True) as camera:
-        examining = asyncio.create_task(examine(camera))
+        examining = asyncio.create_task(examine(camera, WAIT_S))
         await source.running(1)
         assert camera.demand.consumers == 1
         examining.cancel()

@@ -10,7 +10,6 @@ Whatever consumes frames, the camera has one client.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +23,7 @@ from moonraker_prusacam.config import loads
 from moonraker_prusacam.control import connect
 from moonraker_prusacam.errors import RpcError
 from tests.support.control import Notes
-from tests.support.feeder import Feeder
+from tests.support.feeder import Feeder, feeding
 from tests.support.jpeg import picture
 from tests.support.sources import closed_port
 from tests.support.viewers import WAIT_S, HttpClient, StrictParser
@@ -106,24 +105,6 @@ async def running(folder: Path, url: str, more: str = "") -> AsyncIterator[Runni
         yield Running(engine, client, events)
 
 
-@asynccontextmanager
-async def feeding() -> AsyncIterator[Feeder]:
-    """A feed that sends its newest client a frame every 20 ms."""
-    async with Feeder() as feed, asyncio.TaskGroup() as group:
-
-        async def serve() -> None:
-            while True:
-                await feed.arrived(1)
-                await feed.play(itertools.repeat(JPEG), 0.02)
-                await asyncio.sleep(0.02)
-
-        serving = group.create_task(serve())
-        try:
-            yield feed
-        finally:
-            serving.cancel()
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "MEASURE_S", 0.2)
@@ -133,7 +114,7 @@ async def test_consumers_when_there_are_many_then_the_camera_has_one_client(
     tmp_path: Path,
 ) -> None:
     async with (
-        feeding() as feed,
+        feeding(JPEG) as feed,
         running(tmp_path, feed.url, TIMELAPSE) as site,
         AsyncExitStack() as stack,
     ):
@@ -174,7 +155,7 @@ async def test_consumers_when_there_are_many_then_the_camera_has_one_client(
 async def test_stream_when_live_then_its_address_and_the_rate_that_it_will_have(
     tmp_path: Path,
 ) -> None:
-    async with feeding() as feed, running(tmp_path, feed.url) as site:
+    async with feeding(JPEG) as feed, running(tmp_path, feed.url) as site:
         await site.engine.cameras["front"].wait_newer(0, WAIT_S)
         base = f"http://127.0.0.1:{site.engine.web.port}"
         told = await site.call("stream")
@@ -214,7 +195,7 @@ async def test_camera_when_parameters_are_wrong_then_404_or_400(
 
 
 async def test_stop_when_asked_on_the_socket_then_as_by_the_web(tmp_path: Path) -> None:
-    async with feeding() as feed, running(tmp_path, feed.url) as site:
+    async with feeding(JPEG) as feed, running(tmp_path, feed.url) as site:
         await site.engine.cameras["front"].wait_newer(0, WAIT_S)
         async with (
             site.viewing(f"{PATH}?viewer=wall") as ours,
@@ -246,7 +227,7 @@ async def test_list_when_cameras_differ_then_source_attempt_and_consumers_are_to
     tmp_path: Path,
 ) -> None:
     async with (
-        feeding() as feed,
+        feeding(JPEG) as feed,
         running(tmp_path, feed.url, ON_DEMAND) as site,
     ):
         front = await site.camera("front")
@@ -280,7 +261,7 @@ async def test_event_when_an_on_demand_camera_rests_then_clients_are_told_once(
     monkeypatch.setattr("moonraker_prusacam.camera.demand.LOOK_S", 0.05)
     monkeypatch.setattr("moonraker_prusacam.camera.camera.LAST_DELAY_S", 0.05)
     async with (
-        feeding() as feed,
+        feeding(JPEG) as feed,
         running(tmp_path, feed.url, ON_DEMAND) as site,
     ):
         before = await site.camera("front")
