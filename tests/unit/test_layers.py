@@ -32,6 +32,8 @@ GROUND = {
 }
 MIDDLE = {
     "config",
+    "config_file",
+    "camera_section",
     "addresses",
     "ini",
     "option",
@@ -58,6 +60,8 @@ DOOR = {
     "cli",
     "cli_call",
     "cli_camera",
+    "cli_camera_add",
+    "cli_camera_probe",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
