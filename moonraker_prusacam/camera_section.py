@@ -77,8 +77,9 @@ class CameraSection:
         written down.
         """
         options = self._options(self.written_source, is_stored=False)
+        for name, value in options:
+            self._expect_readable(name, value)
         text = _section(self.name, options)
-        self._expect_readable(text, options)
         whole = config_file.extended(content, text).decode()
         config = configuration.loads(whole, str(file))
         camera = next(camera for camera in config.cameras if camera.name == self.name)
@@ -109,18 +110,18 @@ class CameraSection:
             options.append((f"{self.secret_name}_file", str(self.secret_file)))
         return [*options, *self.settings]
 
-    def _expect_readable(self, text: str, options: list[tuple[str, str]]) -> None:
-        """Refuse values that would be read in another way than they are meant."""
-        sections, errors = ini.parse(text)
-        read = {name: one.text for name, one in sections[0].options.items()}
-        for name, value in options:
-            if read.get(name) != value or errors or len(sections) != 1:
-                raise ConfigError(
-                    "cannot be written into the file as it is: it holds a line end, a "
-                    "blank and '#', or something else that means more there",
-                    section=f"camera {self.name}",
-                    option=name,
-                )
+    def _expect_readable(self, name: str, value: str) -> None:
+        """Refuse a value that would be read in another way than it is meant."""
+        sections, errors = ini.parse(_section(self.name, [(name, value)]))
+        options = sections[0].options
+        is_alone = not errors and len(sections) == len(options) == 1
+        if not is_alone or name not in options or options[name].text != value:
+            raise ConfigError(
+                "cannot be written into the file as it is: it holds a line end, a "
+                "blank and '#', or something else that means more there",
+                section=f"camera {self.name}",
+                option=name,
+            )
 
 
 def compose(
@@ -198,12 +199,13 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _expect_storable(secret: Secret) -> None:
     text = secret.reveal()
+    is_short = len(text.encode()) < configuration.MAX_SECRET_FILE_BYTES
     try:
         is_same_text = secret_text(text.strip()).reveal() == text
     except ValueError:
         is_same_text = False
-    if not is_same_text:
+    if not is_same_text or not is_short:
         raise ConfigError(
-            "the password is empty, has more than one line, or blanks at its ends: "
-            "that cannot be kept in a file"
+            "the password is empty or very long, has more than one line, or blanks at "
+            "its ends: that cannot be kept in a file"
         )

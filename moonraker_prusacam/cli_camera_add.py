@@ -143,9 +143,10 @@ def _tell_steps(config: Config, camera: CameraConfig) -> None:
     path = camera_path(camera.name, "stream")
     where = f"{base}{path}"
     if base.startswith("/"):
-        where += (
-            " at the address of Mainsail or Fluidd, which list it as a webcam; on this "
-            f"host at {own_url(engine, engine.port)}{path}"
+        where = (
+            "Mainsail and Fluidd list it as a webcam\n"
+            f"     (at their address {where},\n"
+            f"     on this host {own_url(engine, engine.port)}{path})"
         )
     elif engine.port == 0:
         where = "the address that 'prusacam status --json' tells"

@@ -168,13 +168,14 @@ def _read_secret(
     access_code_file: Path | None,
 ) -> tuple[Secret | None, Path | None]:
     """What is entered, or else the file that holds it; raises ConfigError."""
+    if not source.takes_user and (username or password_file):
+        raise ConfigError(f"{source.scheme}: has no users and passwords")
     is_code = secret_name(source) == "access_code"
     named, other = password_file, access_code_file
     if is_code:
         named, other = other, named
     if other is not None:
-        option = "--password-file" if is_code else "--access-code-file"
-        raise ConfigError(f"{option} is not for {source.scheme}:")
+        raise ConfigError("--access-code-file is for bambu:// only")
     if named is not None:
         if source.password is not None:
             raise ConfigError("the URL has a password, and there is a file with one")
