@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from .cli_call import (
     EXIT_FAILED,
@@ -79,10 +79,15 @@ def list_all(file: Path, socket: Path | None, as_json: bool) -> None:
     if as_json:
         Console().print_json(data=answer)
         return
-    table = Table("camera", "source", "state", "size", "fps", "viewers", "why")
+    console, source = Console(), Column("source", overflow="fold")
+    table = Table("camera", source, "state", "size", "fps", "viewers")
     for listed in answer["cameras"]:
         table.add_row(*_row(listed))
-    Console().print(table)
+    console.print(table)
+    for listed in answer["cameras"]:
+        if listed["state"] not in (None, "live"):
+            why = ": ".join(filter(None, (listed["reason"], listed["advice"])))
+            console.print(f"{escape(listed['name'])}: {escape(why)}")
 
 
 @camera.command()
@@ -144,7 +149,9 @@ async def _list(path: Path, file: Path) -> Any:
 
 def _told(camera: CameraConfig) -> dict[str, Any]:
     """A camera of which no more is known than its configuration."""
-    unknown = dict.fromkeys(("state", "reason", "width", "height", "fps", "viewers"))
+    unknown = dict.fromkeys(
+        ("state", "reason", "advice", "width", "height", "fps", "viewers")
+    )
     return {"name": camera.name, "source": str(camera.source), **unknown}
 
 
@@ -157,7 +164,6 @@ def _row(listed: dict[str, Any]) -> list[str]:
         f"{listed['width']}x{listed['height']}" if listed["width"] else "-",
         "-" if fps is None else f"{fps:.1f}",
         "-" if viewers is None else str(viewers),
-        escape(listed["reason"] or ""),
     ]
 
 

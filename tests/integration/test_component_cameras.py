@@ -124,7 +124,7 @@ async def test_stream_and_stop_when_asked_through_moonraker_then_as_at_the_engin
             async with HttpClient("127.0.0.1", site.engine.web.port) as viewer:
                 head = await viewer.ask(told["stream_url"].removeprefix(base))
                 parser = StrictParser(head.content_type)
-                assert await viewer.read_frames(parser, 1) == [JPEG]
+                assert JPEG in await viewer.read_frames(parser, 1)
                 assert (await site.camera("front"))["viewers"] == 1
                 begun = time.monotonic()
                 assert await ask() == {"stopped": 1}

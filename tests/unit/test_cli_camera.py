@@ -112,8 +112,10 @@ def test_list_when_the_engine_runs_then_how_the_cameras_are(
     done = prusacam(file.parent, "camera", "list", "-c", file)
     text = done.stdout.decode()
     assert (done.returncode, said(done)) == (0, "")
-    for part in ("front", "live", "64x48", "side", "failed"):
+    for part in ("front", f"127.0.0.1:{own.port}", "live", "64x48", "side", "failed"):
         assert part in text
+    assert "\nside: nothing listens at 127.0.0.1:" in text
+    assert "is the camera's feed running?" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
     answer = json.loads(
         prusacam(file.parent, "camera", "list", "--json", "-c", file).stdout
