@@ -50,6 +50,7 @@ class Receiver:
         self._intake = Intake(scanner, self._woken)
         self._ended: asyncio.Future[None] | None = None
         self.attempt = Attempt()
+        self.attempt.end(None)  # none has begun
         self.reached = self.attempt.reached
         self.want_all = self._intake.want_all
         self.want_next = self._intake.want_next

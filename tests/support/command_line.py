@@ -41,12 +41,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def prusacam(
-    home: Path, *arguments: str | Path, stdout: int = subprocess.PIPE
+    home: Path, *arguments: str | Path, stdout: int = subprocess.PIPE, types: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(home),
-        stdin=subprocess.DEVNULL,
+        input=types.encode(),
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=TIMEOUT_S,
@@ -78,6 +78,7 @@ class Feed:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.5)
         self._clients: list[socket.socket] = []
+        self.accepted = 0
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name="feed")
         self._thread.start()
@@ -86,6 +87,7 @@ class Feed:
         while True:
             try:
                 self._clients.append(self._listener.accept()[0])
+                self.accepted += 1
             except TimeoutError:
                 pass
             except OSError:

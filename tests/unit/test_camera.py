@@ -371,7 +371,7 @@ async def test_reconnect_when_a_good_frame_came_then_the_delay_is_short_again(
         await feeder.arrived(5)
         feeder.closes_at_once = False
         await feeder.arrived(6)
-        assert of._delay_s == 0.64
+        assert of._backoff.delay_s == 0.64
         await feeder.send(b"junk, no frame" * 100)
         await feeder.send(PICTURE)
         await of.wait_newer(0, WAIT_S)
