@@ -211,6 +211,12 @@ class RtspCamera:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def until_sent(self, frames: int) -> None:
+        """Wait until so many frames have begun."""
+        async with asyncio.timeout(WAIT_S):
+            while self.frames_sent < frames:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._tasks.start("client", self._serve(reader, writer))
 
