@@ -61,15 +61,15 @@ async def record(ffmpeg: str, *arguments: str, rate: int = 25) -> Recording:
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         splitter, description, packets = Splitter(), b"", []
-        while data := await reader.read(1 << 16):
-            for piece in splitter.feed(data):
-                if isinstance(piece, bytes):
-                    packets += packets_of(piece)
-                elif isinstance(piece, Request):
-                    description = piece.body or description
-                    pairs = [("CSeq", piece.headers.get("CSeq")), ("Session", "1")]
-                    pairs.append(("Transport", piece.headers.get("Transport")))
-                    writer.write(Response(200, "OK", Headers(tuple(pairs))).encode())
+        # It may leave without the answer to its last request.
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                for piece in splitter.feed(data):
+                    if isinstance(piece, bytes):
+                        packets += packets_of(piece)
+                    elif isinstance(piece, Request):
+                        description = piece.body or description
+                        writer.write(_granted(piece).encode())
         writer.close()
         taken.put_nowait((description, packets))
 
@@ -96,6 +96,12 @@ async def record(ffmpeg: str, *arguments: str, rate: int = 25) -> Recording:
         times[-1] + 1 / rate,
         len(set(times)),
     )
+
+
+def _granted(request: Request) -> Response:
+    pairs = [("CSeq", request.headers.get("CSeq")), ("Session", "1")]
+    pairs.append(("Transport", request.headers.get("Transport")))
+    return Response(200, "OK", Headers(tuple(pairs)))
 
 
 def packets_of(run: bytes) -> list[bytes]:

@@ -39,9 +39,10 @@ _recorded: dict[str, Recording] = {}
 
 
 async def recording(codec: str = "H264") -> Recording:
-    """Made once; any ffmpeg will do."""
+    """Made once."""
     if codec not in _recorded:
-        _recorded[codec] = await record(FFMPEG, *CODECS[codec])
+        # That of the wheel has every encoder.
+        _recorded[codec] = await record(programs()[-1], *CODECS[codec])
     return _recorded[codec]
 
 

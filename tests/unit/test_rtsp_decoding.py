@@ -88,6 +88,16 @@ async def test_run_when_the_camera_is_slower_than_the_limit_then_none_is_doubled
             assert received.stats.frames <= camera.frames_sent
 
 
+async def test_run_when_a_picture_in_seconds_is_wanted_then_no_more_come() -> None:
+    async with camera_of() as camera:
+        camera.behaviour.speed = 4
+        async with reading(camera, fps=0.2) as received:
+            await received.frames(1)
+            await camera.until_sent(150)
+            # Two may come early.
+            assert received.stats.frames <= 3
+
+
 async def test_run_when_only_keyframes_are_wanted_then_only_they_come() -> None:
     async with camera_of() as camera:
         camera.behaviour.speed = 3
