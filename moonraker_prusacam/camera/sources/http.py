@@ -8,7 +8,7 @@ The pictures tell themselves where they begin and end. Delimiters, lengths and t
 headers of multipart/x-mixed-replace, which no two cameras write alike, are not needed.
 
 aiohttp asks and reads the header. Where the body is then nothing but its bytes, its
-socket goes to the native thread: that takes a third of the CPU.
+socket goes to the native thread: that takes a fifth of the CPU.
 """
 
 from __future__ import annotations
