@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .scanner import Frame, Scanner
+    from .scanner import Frame, Scanner, ScannerStats
 
 
 class Silence(Exception):
@@ -60,6 +60,11 @@ class Receiver:
     def newest(self) -> Frame | None:
         """The newest frame, whatever its age."""
         return self._intake.newest
+
+    @property
+    def stats(self) -> ScannerStats:
+        """What the scanner has counted, whoever reads."""
+        return self._scanner.stats
 
     @property
     def recent_ns(self) -> list[tuple[int, int]]:

@@ -51,5 +51,17 @@ def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
             from .tcp import TcpSource
 
             return TcpSource(config)
+        case "http" | "https":
+            from moonraker_prusacam.camera.http_client import NoPins
+
+            from .http import HttpSource
+
+            return HttpSource(config, NoPins())
+        case "snapshot+http" | "snapshot+https":
+            from moonraker_prusacam.camera.http_client import NoPins
+
+            from .snapshot import SnapshotSource
+
+            return SnapshotSource(config, NoPins())
         case _:
             raise NotImplementedError(scheme)
