@@ -78,7 +78,10 @@ class PinStore:
         return _read(self.refused_path)
 
     def trust(self) -> None:
-        """Remember what was refused, in place of what is known; raises OSError."""
+        """Remember what was refused, in place of what is known; raises OSError.
+
+        The file stays the engine's, whoever runs this.
+        """
         self.refused_path.replace(self.path)
         sync_directory(self.path.parent)
 
@@ -126,7 +129,7 @@ class PinStore:
     def _unusable(self, error: OSError) -> SourceRefused:
         return SourceRefused(
             "the camera's certificate cannot be compared with the one of the first "
-            f"time: {error.filename or self.path}: {error.strerror}",
+            f"time: {self.path}: {error.strerror}",
             advice="the engine has to be able to read and write that file",
         )
 

@@ -81,7 +81,8 @@ async def connect_tls(config: CameraConfig, host: Host, port: int) -> Connection
 async def close_tls(writer: asyncio.StreamWriter) -> None:
     """Close the connection, and return when it is closed: CLOSE_TIMEOUT_S at most."""
     # What the other side has not taken by then, it does not want.
-    _let_close_reset(writer.get_extra_info("socket"))
+    if connection := writer.get_extra_info("socket"):
+        _let_close_reset(connection)
     writer.close()
     try:
         await writer.wait_closed()
@@ -92,20 +93,31 @@ async def close_tls(writer: asyncio.StreamWriter) -> None:
         raise
 
 
-async def pinned(config: CameraConfig, host: Host, port: int) -> bytes | None:
-    """SHA-256 that the certificate at ``port`` has to have; None: any, the first time.
+class Pins:
+    """A camera's certificate, for connections that others make."""
 
-    For connections that others make: a certificate that differs, and the first one, are
-    for ``connect_tls``, which knows what to do and to say. Raises SourceRefused.
-    """
-    store = _store(config, host)
-    try:
-        known = await asyncio.to_thread(store.known)
-    except (PinDamaged, OSError) as error:
-        raise SourceRefused(str(error)) from error
-    if known is None or known.place != place(config.source.host, port):
-        return None
-    return known.certificate.sha256
+    def __init__(self, config: CameraConfig, host: Host) -> None:
+        self._config = config
+        self._host = host
+
+    async def known(self, port: int) -> bytes | None:
+        """SHA-256 of the certificate at ``port``; None: ask ``meet``."""
+        store = _store(self._config, self._host)
+        try:
+            pin = await asyncio.to_thread(store.known)
+        except (PinDamaged, OSError):
+            return None
+        if pin is None or pin.place != place(self._config.source.host, port):
+            return None
+        return pin.certificate.sha256
+
+    async def meet(self, port: int) -> None:
+        """Connect, and remember the first certificate, or refuse another one.
+
+        Nothing is sent. Raises SourceError.
+        """
+        _, writer = await connect_tls(self._config, self._host, port)
+        await close_tls(writer)
 
 
 def place(host: str, port: int) -> str:
@@ -142,9 +154,12 @@ async def _shake_hands(
                 ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
             )
     except BaseException as error:
-        # Where asyncio has not let go of it, the end of it makes it.
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+        try:
+            await asyncio.sleep(0)  # now asyncio closes it
+        finally:
+            # But it goes on with what was cancelled before it began, until it ends.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         if isinstance(error, OSError):
             raise _explain_handshake(error, where) from error
         raise

@@ -59,5 +59,9 @@ def open_source(config: CameraConfig, host: Host) -> Source:
             from .rtsp import RtspSource, endpoint
 
             return RtspSource(config, host, endpoint(config, host))
+        case "bambu":
+            from .bambu import bambu_source
+
+            return bambu_source(config, host)
         case _:
             raise NotImplementedError(scheme)
