@@ -75,11 +75,6 @@ class Receiver:
         """Frames that somebody wanted, and that were gone before they were taken."""
         return self._intake.overrun
 
-    @property
-    def stats(self) -> ScannerStats:
-        """What the scanner counted since the camera began."""
-        return self._scanner.stats
-
     def follow(self, sinks: Sequence[object], keep_s: float) -> bool:
         """Show each frame to native ``sinks``; False: it has to be done in Python."""
         return self._intake.follow(sinks, int(keep_s * 1e9))

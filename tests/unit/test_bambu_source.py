@@ -241,8 +241,8 @@ async def test_run_when_no_whole_picture_comes_then_it_is_stalled(
     after: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bambu, "READ_TIMEOUT_S", 3 * SHORT_S)
-    printer.trickle_s = SHORT_S
+    monkeypatch.setattr(bambu, "READ_TIMEOUT_S", SHORT_S)
+    printer.trickle_s = SHORT_S / 3
     printer.fault = Fault(kind, after)
     received = Received()
     heard = after or kind is FaultKind.TRICKLE

@@ -217,6 +217,14 @@ async def test_fault_when_pictures_are_garbage_then_of_the_announced_size(
     await camera.wait_for(lambda: camera.open == 0, WAIT_S)
 
 
+@pytest.mark.parametrize("kind", FaultKind)
+def test_fault_when_looked_up_on_the_page_then_explained(kind: FaultKind) -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text()
+    table = page.rpartition("| `Fault` |")[2]
+    names = [line.split("|")[1] for line in table.splitlines() if line.count("|") > 2]
+    assert f"`{kind}`" in " ".join(names)
+
+
 def test_drawing_when_drawn_then_a_picture_of_the_real_size_with_its_number() -> None:
     drawn = Drawing()(7)
     tag = read_tag(drawn)

@@ -30,9 +30,11 @@ from moonraker_prusacam.errors import (
     SourceUnfit,
 )
 from moonraker_prusacam.secret import Secret
+from moonraker_prusacam.source_url import BAMBU_CHAMBER_MODELS
 
 if TYPE_CHECKING:
     from moonraker_prusacam.camera.receiver import Receiver
+    from moonraker_prusacam.camera.tls import Connection
     from moonraker_prusacam.camera_options import CameraConfig
 
     from . import Host, Source
@@ -65,7 +67,21 @@ RESTART_ADVICE = "restart the printer"
 
 def bambu_source(config: CameraConfig, host: Host) -> Source:
     """The source for the model that ``config`` names."""
-    return ChamberSource(config, host)
+    if config.source.model in BAMBU_CHAMBER_MODELS:
+        return ChamberSource(config, host)
+    from .liveview import LiveviewSource
+
+    return LiveviewSource(config, host)
+
+
+async def connect_printer(config: CameraConfig, host: Host, port: int) -> Connection:
+    """Like ``connect_tls``, with advice that fits a printer."""
+    try:
+        return await connect_tls(config, host, port)
+    except SourceUnavailable as error:
+        if not isinstance(error.__cause__, ConnectionRefusedError):
+            raise
+        raise SourceUnavailable(str(error), advice=LIVEVIEW_ADVICE) from error
 
 
 class ChamberSource:
@@ -78,12 +94,7 @@ class ChamberSource:
     async def run(self, receiver: Receiver) -> None:
         """Receive what the printer sends; see Source."""
         code = self._code()
-        try:
-            reader, writer = await connect_tls(self._config, self._host, PORT)
-        except SourceUnavailable as error:
-            if not isinstance(error.__cause__, ConnectionRefusedError):
-                raise
-            raise SourceUnavailable(str(error), advice=LIVEVIEW_ADVICE) from error
+        reader, writer = await connect_printer(self._config, self._host, PORT)
         try:
             receiver.reached(Stage.REACHABLE)
             writer.write(_greeting(code))
