@@ -15,9 +15,10 @@ answered first has them in any case, and by a later pin every stranger would get
 TLS 1.2 is the least, with the ciphers that this host's OpenSSL takes for good. That
 printers are content with that is not verified.
 
-A printer whose connections are all taken accepts one more, answers nothing, and goes on
-to serve it when it was long given up, until TCP notices after a quarter of an hour.
-Therefore connections that come to nothing are reset, and others closed within a second.
+A printer whose connections are all taken accepts one more, answers nothing, and begins
+to serve it when it was long given up; and it feeds an orphan for 20 minutes, until TCP
+gives up. So every connection ends with a reset, which no queue outlives: at once where
+it came to nothing, else after a second at most for taking leave.
 """
 
 from __future__ import annotations

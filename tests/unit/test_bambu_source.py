@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moonraker_prusacam.camera import tls
 from moonraker_prusacam.camera.attempt import Stage
 from moonraker_prusacam.camera.sources import Host, bambu
 from moonraker_prusacam.camera.sources.bambu import ChamberSource
+from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.emulator.bambu import Fault, FaultKind
 from moonraker_prusacam.emulator.camera import read_tag
 from moonraker_prusacam.errors import (
@@ -336,6 +340,47 @@ async def test_run_when_the_camera_has_just_the_wanted_rate_then_nothing_is_lost
     async with chamber_camera(monkeypatch, fps=20.0) as camera:
         received = await run_until(20, source(host, fps=20.0))
         assert camera.viewers[0].pictures - received.scanner.stats.frames <= 2
+
+
+def packet(picture: bytes) -> bytes:
+    return struct.pack("<IIII", len(picture), 0, 1, 0) + picture
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(1, 5).map(lambda number: packet(draw(number))),
+            st.binary(max_size=40),
+            st.binary(max_size=40).map(lambda text: packet(b"\xff\xd8\xff" + text)),
+        ),
+        max_size=6,
+    ),
+    st.integers(1, 700),
+)
+def test_viewing_when_anything_comes_then_it_ends_with_a_reason(
+    pieces: list[bytes], step: int
+) -> None:
+    """And what came whole before that was shown, however it was cut on its way."""
+    stream = b"".join(pieces)
+    received = Received()
+
+    async def view() -> None:
+        reader = asyncio.StreamReader()
+        config = CameraConfig("bed", source="bambu://printer?model=A1")
+        viewing = bambu._Viewing(config, reader, received)
+        task = asyncio.get_running_loop().create_task(viewing.run())
+        for place in range(0, len(stream), step):
+            reader.feed_data(stream[place : place + step])
+            await asyncio.sleep(0)
+        reader.feed_eof()
+        await task
+
+    with pytest.raises(SourceError):
+        asyncio.run(view())
+    good = {packet(draw(number)) for number in range(1, 6)}
+    whole = len(list(itertools.takewhile(good.__contains__, pieces)))
+    assert received.scanner.stats.frames >= whole
 
 
 @pytest.mark.parametrize("error", [TimeoutError, ConnectionError, ValueError])
