@@ -138,45 +138,45 @@ class ChamberCamera:
         self._number = 0
         self._random = random.Random(6000)
         self._watched: Viewer | None = None
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._changed = asyncio.Condition()
         self._tasks = TaskOwner("chamber camera")
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken."""
-        self._server = await asyncio.start_server(self._accept, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self._listener = socket.create_server((self.host, self.port), family=family)
+        self._listener.setblocking(False)
+        self.port = self._listener.getsockname()[1]
+        self._tasks.start("accept", self._accept(self._listener))
 
     async def aclose(self) -> None:
         """Stop listening and drop all viewers. Idempotent."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
         await self._tasks.aclose()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``condition`` holds; asked whenever anything happens here."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)
 
-    def _accept(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        viewer = Viewer(fault=self.fault)
-        self.viewers.append(viewer)
-        viewer.task = self._tasks.start("viewer", self._serve(viewer, reader, writer))
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            viewer = Viewer(fault=self.fault)
+            self.viewers.append(viewer)
+            viewer.task = self._tasks.start("viewer", self._serve(viewer, connection))
 
-    async def _serve(
-        self,
-        viewer: Viewer,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
+    async def _serve(self, viewer: Viewer, connection: socket.socket) -> None:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
+        writer: asyncio.StreamWriter | None = None
         try:
             await self._tell()
-            await self._shake_hands(viewer, reader, writer)
+            reader, writer = await self._shake_hands(viewer, connection)
             await self._greet(viewer, reader)
             await self._show(viewer, reader, writer)
         except Ended as ended:
@@ -188,21 +188,30 @@ class ChamberCamera:
         finally:
             if self._watched is viewer:
                 self._watched = None
-            await _close(writer)
+            if writer is None:
+                connection.close()
+            else:
+                await _close(writer)
             self.open -= 1
             await self._tell()
 
     async def _shake_hands(
-        self,
-        viewer: Viewer,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-    ) -> None:
+        self, viewer: Viewer, connection: socket.socket
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
         if viewer.fault and viewer.fault.kind is FaultKind.NO_HANDSHAKE:
-            while await reader.read(4096):
+            while await loop.sock_recv(connection, 4096):
                 pass
             raise Ended("left without an answer")
-        await writer.start_tls(self.context)
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connection,
+            ssl=self.context,
+            ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _greet(self, viewer: Viewer, reader: asyncio.StreamReader) -> None:
         """Return when the viewer may see pictures."""
@@ -334,6 +343,4 @@ async def _leaves(reader: asyncio.StreamReader) -> None:
 async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await writer.wait_closed()
-    writer.transport.abort()
+        await writer.wait_closed()

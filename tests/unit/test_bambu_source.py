@@ -423,7 +423,7 @@ async def test_run_when_200_connections_end_then_nothing_is_left_of_them(
     descriptors = 0
     for number in range(200):
         kind = FaultKind.RESET if number % 2 else FaultKind.CLOSE
-        printer.fault = Fault(kind, HEADER_BYTES + FIRST + number)
+        printer.fault = Fault(kind, 2 * (HEADER_BYTES + FIRST) + number)
         received.begin(0)
         with pytest.raises(SourceError, match="closed the connection"):
             await source(host).run(received)
@@ -433,4 +433,4 @@ async def test_run_when_200_connections_end_then_nothing_is_left_of_them(
     assert open_descriptors() == descriptors
     assert len(asyncio.all_tasks()) == tasks
     assert printer.most_open == 1
-    assert 100 <= received.scanner.stats.frames <= 200  # a reset may come first
+    assert received.scanner.stats.frames >= 100  # a reset may take away the rest
