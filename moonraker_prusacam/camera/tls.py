@@ -12,8 +12,8 @@ The first certificate is remembered as soon as the handshake is over, not when t
 camera has shown a picture. Passwords are sent right after the handshake: whoever
 answered first has them in any case, and by a later pin every stranger would get a try.
 
-TLS 1.2 is the least, with the ciphers that this host's OpenSSL takes for good. That
-printers are content with that is not verified.
+TLS 1.2 is the least, with the ciphers that Python takes for good: as in other Python
+programs, which printers are content with.
 
 A printer whose connections are all taken accepts one more, answers nothing, and begins
 to serve it when it was long given up; and it feeds an orphan for 20 minutes, until TCP
