@@ -62,20 +62,6 @@ class Pins(Protocol):
         """
 
 
-class NoPins:
-    """Nowhere to keep a certificate, so every one that is not verified is refused."""
-
-    async def known(self, port: int) -> bytes | None:  # noqa: ARG002
-        """None was ever seen."""
-        return None
-
-    async def meet(self, port: int) -> None:  # noqa: ARG002
-        """Refuse it."""
-        raise SourceRefused(
-            "the certificate cannot be pinned", advice="set certificate: verify"
-        )
-
-
 class HttpClient:
     """One run's requests to the URL in ``config``; to be used in ``async with``.
 
