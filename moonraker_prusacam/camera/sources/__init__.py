@@ -75,5 +75,9 @@ def open_source(config: CameraConfig, host: Host) -> Source:
             from .bambu import bambu_source
 
             return bambu_source(config, host)
+        case "test":
+            from .synthetic import SyntheticSource
+
+            return SyntheticSource(config)
         case _:
             raise NotImplementedError(scheme)
