@@ -75,6 +75,10 @@ def open_source(config: CameraConfig, host: Host) -> Source:
             from .bambu import bambu_source
 
             return bambu_source(config, host)
+        case "v4l2":
+            from .v4l2 import V4l2Source
+
+            return V4l2Source(config, host)
         case "test":
             from .synthetic import SyntheticSource
 
