@@ -40,7 +40,7 @@ def trust(name: str, file: Path, yes: bool) -> None:
         refused = store.refused()
         if refused is None:
             fail(f"no certificate of camera '{name}' was refused")
-        click.echo(f"Camera '{name}' at {refused.place}")
+        click.echo(f"Camera '{name}' at {refused.host}")
         click.echo(f"  was:  {_known(store)}")
         click.echo(f"  now:  {_shown(refused)}")
         if not yes:

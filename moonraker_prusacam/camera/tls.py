@@ -71,7 +71,7 @@ async def connect_tls(config: CameraConfig, host: Host, port: int) -> Connection
     reader, writer = await _shake_hands(connection, context, name, where)
     try:
         if config.pins_certificate:
-            shown = Pin(certificate(_der(writer)), where)
+            shown = Pin(certificate(_der(writer)), name)
             await asyncio.to_thread(_store(config, host).admit, shown)
     except BaseException:
         await close_tls(writer)
@@ -101,14 +101,14 @@ class Pins:
         self._config = config
         self._host = host
 
-    async def known(self, port: int) -> bytes | None:
+    async def known(self, port: int) -> bytes | None:  # noqa: ARG002 - at any
         """SHA-256 of the certificate at ``port``; None: ask ``meet``."""
         store = _store(self._config, self._host)
         try:
             pin = await asyncio.to_thread(store.known)
         except (PinDamaged, OSError):
             return None
-        if pin is None or pin.place != place(self._config.source.host, port):
+        if pin is None or pin.host != self._config.source.host:
             return None
         return pin.certificate.sha256
 

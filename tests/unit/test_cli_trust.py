@@ -14,14 +14,14 @@ from click.testing import CliRunner, Result
 
 from moonraker_prusacam.camera.certificate import Certificate
 from moonraker_prusacam.camera.pins import Pin, PinStore
-from moonraker_prusacam.cli_trust import trust
+from moonraker_prusacam.cli import main
 from moonraker_prusacam.errors import SourceRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-OLD = Pin(Certificate(bytes(32), "01P00A1"), "printer:6000")
-NEW = Pin(Certificate(bytes(range(32)), "01P00A1"), "printer:6000")
+OLD = Pin(Certificate(bytes(32), "01P00A1"), "printer")
+NEW = Pin(Certificate(bytes(range(32)), "01P00A1"), "printer")
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def store(tmp_path: Path) -> PinStore:
 def call(folder: Path, *arguments: str, types: str = "") -> Result:
     """Typed as the reason in the status says it."""
     file = str(folder / "prusacam.conf")
-    done = CliRunner().invoke(trust, [*arguments, "-c", file], input=types)
+    done = CliRunner().invoke(
+        main, ["camera", "trust", *arguments, "-c", file], input=types
+    )
     if isinstance(done.exception, Exception):
         raise done.exception
     return done
@@ -54,7 +56,7 @@ def test_trust_when_confirmed_then_both_were_shown_and_the_new_one_counts(
     done = call(tmp_path, "bed cam", types="y\n")
     assert done.exit_code == 0
     assert done.output == (
-        "Camera 'bed cam' at printer:6000\n"
+        "Camera 'bed cam' at printer\n"
         f"  was:  01P00A1\n        SHA-256 {':'.join(['00'] * 32)}\n"
         f"  now:  01P00A1\n        SHA-256 {bytes(range(32)).hex(':').upper()}\n"
         "Is this your camera? [y/N]: y\n"
@@ -112,7 +114,7 @@ def test_trust_when_another_one_is_refused_meanwhile_then_not_that_one(
 ) -> None:
     def slow_answer(*_: object, **__: object) -> None:
         with pytest.raises(SourceRefused):
-            store.admit(Pin(Certificate(b"\1" * 32, "01P00A1"), "printer:6000"))
+            store.admit(Pin(Certificate(b"\1" * 32, "01P00A1"), "printer"))
 
     monkeypatch.setattr(click, "confirm", slow_answer)
     done = call(tmp_path, "bed cam")

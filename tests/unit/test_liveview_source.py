@@ -104,10 +104,6 @@ async def test_run_when_the_certificate_has_changed_then_nothing_is_asked(
         await source(host, code="wr0ngc0d").run(Received())
     asked = len(printer.requests)
     async with RtspCamera(recording, printer_context()) as other:
-        # The address of the printer is that of another one now.
-        store = host.state_path / "cameras" / "bed.pin"
-        known = store.read_text()
-        store.write_text(known.replace(f":{printer.port}\n", f":{other.port}\n"))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(liveview, "PORT", other.port)
             with pytest.raises(SourceRefused, match="another certificate") as caught:

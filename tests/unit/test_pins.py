@@ -21,11 +21,11 @@ from moonraker_prusacam.errors import SourceRefused
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLACE, OTHER_PLACE = "192.168.1.20:6000", "192.168.1.21:6000"
+HOST, OTHER_HOST = "192.168.1.20", "192.168.1.21"
 
 
-def pin(name: str = "01P00A", place: str = PLACE) -> Pin:
-    return Pin(Certificate(hashlib.sha256(name.encode()).digest(), name), place)
+def pin(name: str = "01P00A", host: str = HOST) -> Pin:
+    return Pin(Certificate(hashlib.sha256(name.encode()).digest(), name), host)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_admit_when_it_is_the_first_time_then_remembered_for_its_owner_only(
     assert store.path.name == "bed.pin"
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"Camera bed: from now on the certificate of {PLACE} has to be "
+        f"Camera bed: from now on the certificate of {HOST} has to be "
         f"{pin().certificate}"
     )
 
@@ -69,7 +69,7 @@ def test_admit_when_it_is_another_then_refused_with_both_and_what_to_type(
     with pytest.raises(SourceRefused) as caught:
         store.admit(pin("01P00B"))
     assert str(caught.value) == (
-        f"{PLACE} shows another certificate than before: {pin('01P00B').certificate}; "
+        f"{HOST} shows another certificate than before: {pin('01P00B').certificate}; "
         f"it was {pin().certificate}"
     )
     assert "type: prusacam camera trust bed; if not" in caught.value.advice
@@ -92,32 +92,32 @@ def test_admit_when_one_has_the_same_name_then_refused_all_the_same(
     store: PinStore,
 ) -> None:
     store.admit(pin())
-    forged = Pin(Certificate(bytes(32), "01P00A"), PLACE)
+    forged = Pin(Certificate(bytes(32), "01P00A"), HOST)
     with pytest.raises(SourceRefused):
         store.admit(forged)
 
 
-def test_admit_when_the_source_names_another_place_then_it_is_a_first_time_again(
+def test_admit_when_the_source_names_another_host_then_it_is_a_first_time_again(
     store: PinStore,
 ) -> None:
     store.admit(pin())
-    store.admit(pin("01P00B", OTHER_PLACE))
-    assert store.known() == pin("01P00B", OTHER_PLACE)
+    store.admit(pin("01P00B", OTHER_HOST))
+    assert store.known() == pin("01P00B", OTHER_HOST)
     with pytest.raises(SourceRefused):
-        store.admit(pin("01P00A", OTHER_PLACE))
+        store.admit(pin("01P00A", OTHER_HOST))
 
 
-def test_admit_when_a_camera_moves_then_its_new_place_is_remembered(
+def test_admit_when_a_camera_moves_then_its_new_host_is_remembered(
     store: PinStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.admit(pin())
     caplog.set_level(logging.INFO)
     caplog.clear()
-    store.admit(pin(place=OTHER_PLACE))
-    assert store.known() == pin(place=OTHER_PLACE)
+    store.admit(pin(host=OTHER_HOST))
+    assert store.known() == pin(host=OTHER_HOST)
     assert not caplog.records
     with pytest.raises(SourceRefused):
-        store.admit(pin("01P00B", OTHER_PLACE))
+        store.admit(pin("01P00B", OTHER_HOST))
 
 
 def test_trust_when_one_was_refused_then_that_one_counts(store: PinStore) -> None:
@@ -136,10 +136,10 @@ def test_trust_when_one_was_refused_then_that_one_counts(store: PinStore) -> Non
     [
         b"",
         b"\0" * 200,
-        b"sha256 abc\nplace a:1\nname \n",
-        b"sha256 " + b"0" * 64 + b"\nplace a:1\n",
-        b"sha256 " + b"0" * 64 + b"\nplace a:1\nname a\nname b\n",
-        b"sha256 " + b"0" * 63 + b"\xff\nplace a:1\nname a\n",
+        b"sha256 abc\nhost a\nname \n",
+        b"sha256 " + b"0" * 64 + b"\nhost a\n",
+        b"sha256 " + b"0" * 64 + b"\nhost a\nname a\nname b\n",
+        b"sha256 " + b"0" * 63 + b"\xff\nhost a\nname a\n",
         b"x" * (1 << 20),
     ],
 )
@@ -207,6 +207,6 @@ def test_stores_when_there_are_two_cameras_then_each_has_its_own(
 
 @pytest.mark.parametrize("name", ["", "Gehäuse 3", "x" * 64])
 def test_pin_when_written_then_read_as_it_was(store: PinStore, name: str) -> None:
-    written = Pin(Certificate(bytes(range(32)), name), "[fe80::1%eth0]:322")
+    written = Pin(Certificate(bytes(range(32)), name), "fe80::1%eth0")
     store.admit(written)
     assert store.known() == written

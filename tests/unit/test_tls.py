@@ -65,7 +65,7 @@ async def test_connect_when_the_camera_answers_then_both_can_talk(
         await close_tls(writer)
         await peer.wait_for(lambda: peer.ends == ["took leave"])
     kept = (host.state_path / "cameras" / "bed.pin").read_text()
-    assert kept.endswith(f"\nplace {shown}:{peer.port}\nname {SERIAL}\n")
+    assert kept.endswith(f"\nhost {address}\nname {SERIAL}\n")
 
 
 async def test_connect_when_the_certificate_is_another_then_nothing_is_sent(
@@ -82,7 +82,7 @@ async def test_connect_when_the_certificate_is_another_then_nothing_is_sent(
     assert peer.handshakes == 2
     assert peer.heard == b""
     told = re.fullmatch(
-        rf"127\.0\.0\.1:{peer.port} shows another certificate than before: "
+        r"127\.0\.0\.1 shows another certificate than before: "
         rf"01P00A999999999, SHA-256 \S+…; it was {SERIAL}, SHA-256 \S+…",
         str(caught.value),
     )
@@ -312,7 +312,20 @@ async def test_close_when_cancelled_then_the_connection_is_reset(host: Host) -> 
         await peer.wait_for(lambda: peer.ends == ["reset"])
 
 
-async def test_pins_when_met_then_known_at_that_port_only(host: Host) -> None:
+async def test_connect_when_another_port_shows_another_one_then_no_first_time(
+    host: Host,
+) -> None:
+    contexts = printer_context("A"), printer_context("A")
+    async with TlsPeer(contexts[0]) as one, TlsPeer(contexts[1]) as two:
+        _, writer = await connect_tls(camera(), host, one.port)
+        await close_tls(writer)
+        with pytest.raises(SourceRefused, match="another certificate"):
+            await connect_tls(camera(), host, two.port)
+        _, writer = await connect_tls(camera(), host, one.port)
+        await close_tls(writer)
+
+
+async def test_pins_when_met_then_known_at_that_host_only(host: Host) -> None:
     pins = Pins(camera(), host)
     context = first_context()
     async with TlsPeer(context) as peer:
@@ -322,7 +335,8 @@ async def test_pins_when_met_then_known_at_that_port_only(host: Host) -> None:
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         await close_tls(writer)
         assert await pins.known(peer.port) == hashlib.sha256(der).digest()
-        assert await pins.known(peer.port + 1) is None
+        assert await pins.known(peer.port + 1) == hashlib.sha256(der).digest()
+        assert await Pins(camera("localhost"), host).known(peer.port) is None
         peer.context = printer_context()
         with pytest.raises(SourceRefused, match="another certificate"):
             await pins.meet(peer.port)
