@@ -23,7 +23,7 @@ from moonraker_prusacam.errors import (
     SourceUnfit,
 )
 
-from .sources.tcp import explain as explain_connecting
+from .dial import explain as explain_connecting
 
 STREAMS = (
     "usual are /?action=stream or /stream (crowsnest, ustreamer, camera-streamer), "

@@ -33,8 +33,8 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.errors import SourceError, SourceRefused, SourceUnavailable
 
 from .certificate import certificate
+from .dial import CONNECT_TIMEOUT_S, connect, explain
 from .pins import Pin, PinDamaged, PinStore
-from .sources.tcp import connect, explain
 
 if TYPE_CHECKING:
     from asyncio.trsock import TransportSocket
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from .sources import Host
 
-CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
 RESET = struct.pack("ii", 1, 0)
