@@ -226,7 +226,7 @@ def _camera_table(cameras: list[dict[str, Any]]) -> Table:
             f"{camera['fps']:.1f}",
             "-" if age_ms is None else f"{age_ms:.0f} ms",
             str(camera["viewers"]),
-            escape(camera["reason"]),
+            escape(": ".join(filter(None, (camera["reason"], camera["advice"])))),
         )
     return table
 

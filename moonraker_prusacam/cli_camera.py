@@ -41,6 +41,7 @@ from .cli_camera_probe import (
     read_section,
     section_options,
 )
+from .cli_trust import trust
 from .errors import CameraNotFound, ConfigError, ConfigErrors, EngineUnavailable
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def camera() -> None:
 
 
 camera.add_command(add)
+camera.add_command(trust)
 
 
 @camera.command("list")

@@ -306,6 +306,16 @@ class Camera:
         return None
 
     def _arrived(self, frames: list[Frame]) -> None:
+        if self.fresh() is None:
+            # From before it fell silent: nobody had asked to be told of these.
+            self._receiver.want_next()
+        else:
+            self._is_live()
+        for frame in frames:
+            for callback in tuple(self._subscribers):
+                callback(frame)
+
+    def _is_live(self) -> None:
         self._backoff.reset(FIRST_DELAY_S)
         self._pending = None
         self._receiver.reached(Stage.FIRST_FRAME)
@@ -315,9 +325,6 @@ class Camera:
         if self._status.state is not CameraState.LIVE:
             self._become(CameraState.LIVE, "frames arrive")
             self._watch(self.config.stale_after_s)
-        for frame in frames:
-            for callback in tuple(self._subscribers):
-                callback(frame)
 
     def _lost(self, error: SourceError) -> None:
         # While the last frame is young, viewers need not know of a short gap.

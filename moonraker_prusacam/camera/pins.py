@@ -11,8 +11,9 @@ trusted, as ssh does it. What is remembered:
   stranger sent has a part in the decision, and it is what ``openssl x509 -fingerprint``
   shows. A printer's certificate is made with the printer and lasts for years; where
   one is renewed every few months, ``certificate: verify`` is the right choice.
-- The place in ``source:`` where it was shown. Whoever writes another place there says
-  where the camera is, so the first certificate of that place is trusted again.
+- The host in ``source:`` that showed it. Whoever writes another host there says where
+  the camera is, so the first certificate of that one is trusted again. The port does
+  not count: a camera may lead to another one, where no new first time may begin.
 
 One that was refused is kept beside it: ``prusacam camera trust`` takes that very one,
 and needs no connection to a camera that serves one client only.
@@ -39,16 +40,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONTENT = re.compile(r"sha256 ([0-9a-f]{64})\nplace (\S{1,300})\nname (.{0,64})\n")
+CONTENT = re.compile(r"sha256 ([0-9a-f]{64})\nhost (\S{1,300})\nname (.{0,64})\n")
 MAX_FILE_BYTES = 1024
 
 
 @attrs.frozen
 class Pin:
-    """A certificate, and the host and port at which it was shown."""
+    """A certificate, and the host that showed it."""
 
     certificate: Certificate
-    place: str
+    host: str
 
 
 class PinDamaged(ValueError):
@@ -78,7 +79,10 @@ class PinStore:
         return _read(self.refused_path)
 
     def trust(self) -> None:
-        """Remember what was refused, in place of what is known; raises OSError."""
+        """Remember what was refused, in place of what is known; raises OSError.
+
+        The file stays the engine's, whoever runs this.
+        """
         self.refused_path.replace(self.path)
         sync_directory(self.path.parent)
 
@@ -89,7 +93,7 @@ class PinStore:
         except PinDamaged as error:
             self._keep_refused(shown)
             raise SourceRefused(
-                f"what the certificate of {shown.place} has to be is not known any "
+                f"what the certificate of {shown.host} has to be is not known any "
                 f"more: {error}",
                 advice=f"it now is {shown.certificate}; if that is right, type: "
                 f"{self.command}",
@@ -97,10 +101,10 @@ class PinStore:
         except OSError as error:
             raise self._unusable(error) from error
         is_same = known is not None and _is_same(known, shown)
-        if known is not None and known.place == shown.place and not is_same:
+        if known is not None and known.host == shown.host and not is_same:
             self._keep_refused(shown)
             raise SourceRefused(
-                f"{shown.place} shows another certificate than before: "
+                f"{shown.host} shows another certificate than before: "
                 f"{shown.certificate}; it was {known.certificate}",
                 advice="if the camera was replaced or reset or has new firmware, type: "
                 f"{self.command}; if not, something else answers in its place",
@@ -115,7 +119,7 @@ class PinStore:
             log.info(
                 "Camera %s: from now on the certificate of %s has to be %s",
                 self._camera,
-                shown.place,
+                shown.host,
                 shown.certificate,
             )
 
@@ -126,7 +130,7 @@ class PinStore:
     def _unusable(self, error: OSError) -> SourceRefused:
         return SourceRefused(
             "the camera's certificate cannot be compared with the one of the first "
-            f"time: {error.filename or self.path}: {error.strerror}",
+            f"time: {self.path}: {error.strerror}",
             advice="the engine has to be able to read and write that file",
         )
 
@@ -144,12 +148,12 @@ def _read(path: Path) -> Pin | None:
     found = CONTENT.fullmatch(content.decode(errors="replace"))
     if found is None:
         raise PinDamaged(f"{path} is damaged")
-    digest, place, name = found.groups()
-    return Pin(Certificate(bytes.fromhex(digest), name), place)
+    digest, host, name = found.groups()
+    return Pin(Certificate(bytes.fromhex(digest), name), host)
 
 
 def _write(path: Path, pin: Pin) -> None:
     shown = pin.certificate
-    content = f"sha256 {shown.sha256.hex()}\nplace {pin.place}\nname {shown.name}\n"
+    content = f"sha256 {shown.sha256.hex()}\nhost {pin.host}\nname {shown.name}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_file(path, content.encode(), mode=0o600)

@@ -12,12 +12,13 @@ The first certificate is remembered as soon as the handshake is over, not when t
 camera has shown a picture. Passwords are sent right after the handshake: whoever
 answered first has them in any case, and by a later pin every stranger would get a try.
 
-TLS 1.2 is the least, with the ciphers that this host's OpenSSL takes for good. That
-printers are content with that is not verified.
+TLS 1.2 is the least, with the ciphers that Python takes for good: as in other Python
+programs, which printers are content with.
 
-A printer whose connections are all taken accepts one more, answers nothing, and goes on
-to serve it when it was long given up, until TCP notices after a quarter of an hour.
-Therefore connections that come to nothing are reset, and others closed within a second.
+A printer whose connections are all taken accepts one more, answers nothing, and begins
+to serve it when it was long given up; and it feeds an orphan for 20 minutes, until TCP
+gives up. So every connection ends with a reset, which no queue outlives: at once where
+it came to nothing, else after a second at most for taking leave.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.errors import SourceError, SourceRefused, SourceUnavailable
 
 from .certificate import certificate
+from .dial import CONNECT_TIMEOUT_S, connect, explain
 from .pins import Pin, PinDamaged, PinStore
-from .sources.tcp import connect, explain
 
 if TYPE_CHECKING:
     from asyncio.trsock import TransportSocket
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from .sources import Host
 
-CONNECT_TIMEOUT_S = 5.0
 HANDSHAKE_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 1.0
 RESET = struct.pack("ii", 1, 0)
@@ -70,7 +70,7 @@ async def connect_tls(config: CameraConfig, host: Host, port: int) -> Connection
     reader, writer = await _shake_hands(connection, context, name, where)
     try:
         if config.pins_certificate:
-            shown = Pin(certificate(_der(writer)), where)
+            shown = Pin(certificate(_der(writer)), name)
             await asyncio.to_thread(_store(config, host).admit, shown)
     except BaseException:
         await close_tls(writer)
@@ -81,7 +81,8 @@ async def connect_tls(config: CameraConfig, host: Host, port: int) -> Connection
 async def close_tls(writer: asyncio.StreamWriter) -> None:
     """Close the connection, and return when it is closed: CLOSE_TIMEOUT_S at most."""
     # What the other side has not taken by then, it does not want.
-    _let_close_reset(writer.get_extra_info("socket"))
+    if connection := writer.get_extra_info("socket"):
+        _let_close_reset(connection)
     writer.close()
     try:
         await writer.wait_closed()
@@ -92,20 +93,31 @@ async def close_tls(writer: asyncio.StreamWriter) -> None:
         raise
 
 
-async def pinned(config: CameraConfig, host: Host, port: int) -> bytes | None:
-    """SHA-256 that the certificate at ``port`` has to have; None: any, the first time.
+class Pins:
+    """A camera's certificate, for connections that others make."""
 
-    For connections that others make: a certificate that differs, and the first one, are
-    for ``connect_tls``, which knows what to do and to say. Raises SourceRefused.
-    """
-    store = _store(config, host)
-    try:
-        known = await asyncio.to_thread(store.known)
-    except (PinDamaged, OSError) as error:
-        raise SourceRefused(str(error)) from error
-    if known is None or known.place != place(config.source.host, port):
-        return None
-    return known.certificate.sha256
+    def __init__(self, config: CameraConfig, host: Host) -> None:
+        self._config = config
+        self._host = host
+
+    async def known(self, port: int) -> bytes | None:  # noqa: ARG002 - at any
+        """SHA-256 of the certificate at ``port``; None: ask ``meet``."""
+        store = _store(self._config, self._host)
+        try:
+            pin = await asyncio.to_thread(store.known)
+        except (PinDamaged, OSError):
+            return None
+        if pin is None or pin.host != self._config.source.host:
+            return None
+        return pin.certificate.sha256
+
+    async def meet(self, port: int) -> None:
+        """Connect, and remember the first certificate, or refuse another one.
+
+        Nothing is sent. Raises SourceError.
+        """
+        _, writer = await connect_tls(self._config, self._host, port)
+        await close_tls(writer)
 
 
 def place(host: str, port: int) -> str:
@@ -142,9 +154,12 @@ async def _shake_hands(
                 ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
             )
     except BaseException as error:
-        # Where asyncio has not let go of it, the end of it makes it.
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RDWR)
+        try:
+            await asyncio.sleep(0)  # now asyncio closes it
+        finally:
+            # But it goes on with what was cancelled before it began, until it ends.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         if isinstance(error, OSError):
             raise _explain_handshake(error, where) from error
         raise

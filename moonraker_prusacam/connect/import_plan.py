@@ -31,7 +31,10 @@ DEFAULT_CAMERA = "front"
 
 @attrs.frozen
 class ImportPlan:
-    """Which files get what; ``sections`` is what prusacam.conf lacks."""
+    """Which files get what; ``sections`` is what prusacam.conf lacks.
+
+    ``shown`` is that as people are shown it, without what is secret.
+    """
 
     takeover: Takeover
     camera: str
@@ -39,7 +42,8 @@ class ImportPlan:
     fingerprint_path: Path
     file: Path
     content: bytes
-    sections: str
+    sections: str = attrs.field(repr=False)
+    shown: str
     lacks_source: bool
 
     def store_identity(self) -> None:
@@ -70,6 +74,9 @@ def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPla
     token_path = fingerprint.with_name(f"{name}.token")
     _refuse_others(takeover, fingerprint, token_path)
     lines, lacks_source = _lines(takeover, sections, name, token_path, file)
+    added = shown = "".join(f"{line}\n" for line in lines)
+    if takeover.source is not None:
+        shown = added.replace(takeover.source.text.reveal(), takeover.source.shown)
     return ImportPlan(
         takeover,
         name,
@@ -77,7 +84,8 @@ def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPla
         fingerprint,
         file,
         content,
-        "".join(f"{line}\n" for line in lines),
+        added,
+        shown,
         lacks_source,
     )
 
@@ -167,7 +175,7 @@ def _lines(
     lacks_source = False
     if f"camera {name}" not in sections:
         lacks_source = takeover.source is None
-        source = takeover.source or "SOURCE"
+        source = takeover.source.text.reveal() if takeover.source else "SOURCE"
         lines += [f"[camera {name}]", f"source: {source}", ""]
     if present := sections.get(f"connect {name}"):
         if not _has_token(present, takeover):

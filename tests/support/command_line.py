@@ -21,7 +21,7 @@ from moonraker_prusacam.version import __version__
 from tests.support.jpeg import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 COMMAND = [sys.executable, "-m", "moonraker_prusacam"]
 ROOT = Path(moonraker_prusacam.__file__).parents[1]
@@ -113,10 +113,10 @@ class Feed:
 class RunningEngine:
     """``prusacam run``, and its log as it is written."""
 
-    def __init__(self, home: Path, file: Path) -> None:
+    def __init__(self, home: Path, file: Path, more: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             [*COMMAND, "run", "-c", str(file)],
-            env=environment(home),
+            env=environment(home) | dict(more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -142,8 +142,11 @@ class RunningEngine:
 
 
 @contextmanager
-def running(home: Path, file: Path) -> Iterator[RunningEngine]:
-    engine = RunningEngine(home, file)
+def running(
+    home: Path, file: Path, more: Mapping[str, str] = {}
+) -> Iterator[RunningEngine]:
+    """An engine, with ``more`` in its environment."""
+    engine = RunningEngine(home, file, more)
     try:
         engine.wait_for(f"prusacam {__version__}: ")
         yield engine

@@ -66,6 +66,7 @@ DOOR = {
     "cli_doctor",
     "cli_emulator",
     "cli_timelapse",
+    "cli_trust",
     "__main__",
 }
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)

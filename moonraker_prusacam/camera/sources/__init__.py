@@ -55,9 +55,33 @@ def open_source(config: CameraConfig, host: Host) -> Source:
             from .command import CommandSource
 
             return CommandSource(config)
+        case "http" | "https":
+            from moonraker_prusacam.camera.tls import Pins
+
+            from .http import HttpSource
+
+            return HttpSource(config, Pins(config, host))
+        case "snapshot+http" | "snapshot+https":
+            from moonraker_prusacam.camera.tls import Pins
+
+            from .snapshot import SnapshotSource
+
+            return SnapshotSource(config, Pins(config, host))
         case "rtsp" | "rtsps":
             from .rtsp import RtspSource, endpoint
 
             return RtspSource(config, host, endpoint(config, host))
+        case "bambu":
+            from .bambu import bambu_source
+
+            return bambu_source(config, host)
+        case "v4l2":
+            from .v4l2 import V4l2Source
+
+            return V4l2Source(config, host)
+        case "test":
+            from .synthetic import SyntheticSource
+
+            return SyntheticSource(config)
         case _:
             raise NotImplementedError(scheme)

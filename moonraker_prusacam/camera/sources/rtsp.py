@@ -19,6 +19,7 @@ import attrs
 from moonraker_prusacam.camera.attempt import Stage
 from moonraker_prusacam.camera.child import running
 from moonraker_prusacam.camera.complaint import advice, complaint, ending
+from moonraker_prusacam.camera.dial import CONNECT_TIMEOUT_S, connect, explain
 from moonraker_prusacam.camera.rtsp.client import RtspClient
 from moonraker_prusacam.camera.rtsp.decoder import Profile, decoder
 from moonraker_prusacam.camera.rtsp.describing import describe
@@ -32,7 +33,6 @@ from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.tasks import TaskOwner
 
 from .output import read_output
-from .tcp import CONNECT_TIMEOUT_S, connect, explain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
