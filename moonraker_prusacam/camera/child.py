@@ -46,14 +46,23 @@ OOM_SCORE_ADJ = 500
 
 # A kernel that groups by sessions (autogroup: Debian, Raspberry Pi OS) compares the
 # niceness of processes within a session only; between two sessions that of the group
-# counts. The shell that watches ignores what the group is asked to end with, since it
-# guards those that ignore it, too.
+# counts. The kernel takes one such change in a tenth of a second, whoever asks. The
+# shell that watches ignores what the group is asked to end with, since it guards those
+# that ignore it, too.
 SUPERVISED = f"""
 exec 3<&0 </dev/null
-{{ echo {NICE} >/proc/self/autogroup; }} 2>/dev/null
 {{ echo {OOM_SCORE_ADJ} >/proc/self/oom_score_adj; }} 2>/dev/null
-(trap "" HUP INT TERM; read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
-exec "$@" 3<&-
+(
+  trap "" HUP INT TERM
+  for _ in 1 2 3 4 5 6 7 8; do
+    [ -e /proc/self/autogroup ] || break
+    echo {NICE} >/proc/self/autogroup && break
+    sleep 0.2
+  done
+  read -r _ <&3
+  kill -KILL 0
+) >/dev/null 2>&1 &
+exec nice -n {NICE} "$@" 3<&-
 """
 
 
@@ -84,11 +93,7 @@ class Child:
         program = await asyncio.to_thread(_find, command[0])
         # From here on nothing waits, so nothing can be cancelled before it is owned.
         name = command[0].rpartition("/")[2]
-        process = _start(name, [program, *command[1:]])
-        with contextlib.suppress(ProcessLookupError):
-            nice = os.getpriority(os.PRIO_PROCESS, 0) + NICE
-            os.setpriority(os.PRIO_PGRP, process.pid, nice)
-        return cls(name, process)
+        return cls(name, _start(name, [program, *command[1:]]))
 
     @property
     def returncode(self) -> int | None:

@@ -129,7 +129,7 @@ async def test_run_when_it_trickles_then_it_is_stalled(
     monkeypatch.setattr(output, "PICTURE_TIMEOUT_S", SHORT_S)
     monkeypatch.setattr(output, "LOOK_S", 0.02)
     url = f"exec:{program(feed, LOOP.format('printf x'))}"
-    with pytest.raises(SourceStalled, match=r"writes, but no whole picture for"):
+    with pytest.raises(SourceStalled, match=r"feed goes on sending, but no whole JPEG"):
         await source_of(url).run(Received())
 
 

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The arguments of an ffmpeg that makes MJPEG of a relay's track.
 
-They suit every ffmpeg from 4.3 on. What differs between versions is done without:
+They suit every ffmpeg from 4.2 on. What differs between versions is done without:
 ``-timeout`` (the engine has timeouts of its own) and ``-fps_mode``.
 """
 
@@ -22,7 +22,7 @@ FPS = 10.0
 BEST_Q, WORST_Q = 2, 31
 # How many intervals too early a picture may come: some come two or three at once.
 EARLY_INTERVALS = 1.5
-# When this host's clock was set back by more, counting begins anew.
+# When this host's clock was set back by so much, counting begins anew.
 LEAP_S = 2.0
 # So many pictures are left out at most until there is a keyframe.
 MOST_BEFORE_KEYFRAME = 300
@@ -95,7 +95,8 @@ def _due(fps: float) -> str:
     clock; 1 is now.
     """
     interval_s = 1 / fps
-    leapt = f"lt(ld(1),ld(0)-{LEAP_S:g})"
+    ahead_s = (1 + EARLY_INTERVALS) * interval_s
+    leapt = f"lt(ld(1),ld(0)-{ahead_s + LEAP_S:.6f})"
     is_due = f"gte(st(1,time(0)),ld(0)-{interval_s * EARLY_INTERVALS:.6f})"
     since = f"if({leapt},ld(1),max(ld(1),ld(0)))"
     return f"if({is_due}+{leapt},st(0,{since}+{interval_s:.6f}),0)"

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
+import socket
 from typing import TYPE_CHECKING, Self
 
 from moonraker_prusacam.errors import SourceError
 from moonraker_prusacam.tasks import TaskOwner
 
 from .describing import refusal
+from .keyframes import from_keyframe
 from .message import Headers, MessageError, Request, Response, Splitter
 
 if TYPE_CHECKING:
@@ -29,11 +32,21 @@ if TYPE_CHECKING:
     from .client import RtspClient
     from .describing import Description
 
+log = logging.getLogger(__name__)
+
 FIRST_REQUEST_TIMEOUT_S = 5.0
 READ_BYTES = 64 << 10
 # Packets that come before the answer to PLAY wait for it: ffmpeg would drop them, and
 # the first picture with them.
 MOST_HELD_BYTES = 8 << 20
+# How long a decoder may take no more. Then pictures are left out up to a keyframe:
+# those that wait would all be shown later and later.
+MOST_LAG_S = 0.5
+SEND_BUFFER_BYTES = 64 << 10
+TOO_SLOW = (
+    "%s sends more than this host decodes, and pictures are left out: choose its "
+    "smaller stream, or decode: keyframes"
+)
 TRACK = "video"
 # What of the camera's answers ffmpeg needs. RTP-Info is left out: where it is wrong, so
 # are all times after it.
@@ -55,14 +68,23 @@ class Relay:
         self._writer: asyncio.StreamWriter | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._is_answering = False
+        self._is_behind = self._was_behind = False
         self._held: list[bytes] = []
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        # In two steps: start_server waits once it listens, and may be cancelled there.
+        self._server = await asyncio.start_server(
+            self._take, "127.0.0.1", 0, start_serving=False
+        )
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{port}{self._path}"
         self._client.on_data = self.forward
+        try:
+            await self._server.start_serving()
+        except BaseException:
+            self._close_server()
+            raise
         return self
 
     async def __aexit__(
@@ -82,10 +104,25 @@ class Relay:
             if sum(map(len, self._held)) > MOST_HELD_BYTES:
                 raise MessageError("more than fits before it has answered")
         elif self._writer is not None:
-            self._writer.write(packets)
-            # A decoder that has left is its owner's to find out.
-            with contextlib.suppress(OSError):
-                await self._writer.drain()
+            await self._play(packets, self._writer)
+
+    async def _play(self, packets: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._is_behind:
+            if writer.transport.get_write_buffer_size():
+                return
+            packets = from_keyframe(packets, self._track.codec)
+            self._is_behind = not packets
+        writer.write(packets)
+        try:
+            async with asyncio.timeout(MOST_LAG_S):
+                await writer.drain()
+        except TimeoutError:
+            self._is_behind = True
+            if not self._was_behind:
+                log.warning(TOO_SLOW, self._client.where)
+            self._was_behind = True
+        except OSError:
+            pass  # that the decoder has left is its owner's to find out
 
     def close_decoder(self) -> None:
         """Let the decoder find the end of the stream."""
@@ -127,12 +164,19 @@ class Relay:
                         writer.write(Response(404, "Not Found").encode())
                         await writer.drain()
                         return
-                    self._writer, limit_s = writer, None
-                    self._close_server()
+                    self._adopt(writer)
+                    limit_s = None
                 if isinstance(piece, Request):
                     await self._answer(piece, writer)
                 elif isinstance(piece, bytes):
                     await self._client.send_data(piece)
+
+    def _adopt(self, writer: asyncio.StreamWriter) -> None:
+        """Take the one client."""
+        self._writer = writer
+        self._close_server()
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def _is_expected(self, piece: Request | Response | bytes) -> bool:
         """Whether it comes from the one who was told the path."""

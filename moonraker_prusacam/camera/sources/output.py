@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam.camera.frame_watch import expect_frames
 from moonraker_prusacam.camera.receiver import Broken, Silence
-from moonraker_prusacam.errors import SourceError, SourceStalled, SourceUnfit
+from moonraker_prusacam.errors import SourceStalled, SourceUnfit
 
 if TYPE_CHECKING:
     from moonraker_prusacam.camera.child import Child
@@ -24,7 +25,6 @@ LOOK_S = 0.5
 MOST_JUNK_BYTES = 256 << 10
 # For a program that writes, but never a whole picture.
 PICTURE_TIMEOUT_S = 30.0
-UNFIT_ADVICE = "let it write MJPEG, as by --codec mjpeg or -f mjpeg"
 
 
 async def read_output(child: Child, receiver: Receiver, silence_s: float) -> None:
@@ -33,10 +33,10 @@ async def read_output(child: Child, receiver: Receiver, silence_s: float) -> Non
     Raises SourceStalled after ``silence_s`` without a byte, or without a picture for
     long; SourceUnfit.
     """
-    leash = asyncio.timeout(None)
-    watch = _Watch(child.name, receiver, leash)
+    limit = asyncio.timeout(None)
+    watch = _JunkWatch(receiver, limit)
     try:
-        async with leash:
+        async with expect_frames(receiver, child.name, PICTURE_TIMEOUT_S), limit:
             await receiver.read(child.take_output(), silence_s)
     except Silence as error:
         raise SourceStalled(
@@ -46,48 +46,35 @@ async def read_output(child: Child, receiver: Receiver, silence_s: float) -> Non
     except Broken:
         return
     except TimeoutError:
-        if watch.verdict is None:
+        if not limit.expired():
             raise
-        raise watch.verdict from None
+        raise SourceUnfit(
+            f"what {child.name} writes is no MJPEG",
+            advice="let it write MJPEG, as by --codec mjpeg or -f mjpeg",
+        ) from None
     finally:
-        watch.close()
+        watch.end()
 
 
-class _Watch:
-    """Ends a reading in which there are no pictures."""
+class _JunkWatch:
+    """Lets ``limit`` expire when much comes before any picture."""
 
-    def __init__(self, name: str, receiver: Receiver, leash: asyncio.Timeout) -> None:
-        self.verdict: SourceError | None = None
-        self._name = name
+    def __init__(self, receiver: Receiver, limit: asyncio.Timeout) -> None:
         self._receiver = receiver
-        self._leash = leash
-        self._loop = asyncio.get_running_loop()
+        self._limit = limit
         self._begin = receiver.stats
-        self._frames = self._begin.frames
-        self._since_s = self._loop.time()
+        self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(LOOK_S, self._look)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """Look no more."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        now_s = self._loop.time()
         stats = self._receiver.stats
-        junk_bytes = stats.junk_bytes - self._begin.junk_bytes
-        if stats.frames != self._frames:
-            self._frames, self._since_s = stats.frames, now_s
-        elif self._frames == self._begin.frames and junk_bytes > MOST_JUNK_BYTES:
-            self.verdict = SourceUnfit(
-                f"what {self._name} writes is no MJPEG", advice=UNFIT_ADVICE
-            )
-        elif now_s - self._since_s > PICTURE_TIMEOUT_S:
-            self.verdict = SourceStalled(
-                f"{self._name} writes, but no whole picture for "
-                f"{PICTURE_TIMEOUT_S:g} s",
-                advice=UNFIT_ADVICE,
-            )
-        if self.verdict is None:
-            self._timer = self._loop.call_later(LOOK_S, self._look)
+        if stats.frames != self._begin.frames:
+            return
+        if stats.junk_bytes - self._begin.junk_bytes > MOST_JUNK_BYTES:
+            self._limit.reschedule(self._loop.time())
         else:
-            self._leash.reschedule(now_s)
+            self._timer = self._loop.call_later(LOOK_S, self._look)
