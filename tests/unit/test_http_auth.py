@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonraker_prusacam.camera.http_auth import Authenticator, parse_challenges
+from moonraker_prusacam.camera.http.auth import Authenticator, parse_challenges
 from moonraker_prusacam.camera_options import Credentials
 from moonraker_prusacam.secret import Secret
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam.camera import http_client
 from moonraker_prusacam.camera.attempt import Stage
+from moonraker_prusacam.camera.http import client as http_client
 from moonraker_prusacam.camera.sources.http import HttpSource
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.errors import (

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam.camera import _intake_py, frame_watch, http_client, receiver
+from moonraker_prusacam.camera import _intake_py, frame_watch, receiver
 from moonraker_prusacam.camera.attempt import Stage
+from moonraker_prusacam.camera.http import client as http_client
 from moonraker_prusacam.camera.sources import http
 from moonraker_prusacam.camera.sources.http import HttpSource
 from moonraker_prusacam.errors import (

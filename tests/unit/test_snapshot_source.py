@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from multidict import CIMultiDict
 
-from moonraker_prusacam.camera import Camera, CameraState, http_client
+from moonraker_prusacam.camera import Camera, CameraState
 from moonraker_prusacam.camera.attempt import Stage
+from moonraker_prusacam.camera.http import client as http_client
 from moonraker_prusacam.camera.sources import open_source, snapshot
 from moonraker_prusacam.camera.sources.snapshot import SnapshotSource, next_due_s
 from moonraker_prusacam.config import CameraConfig

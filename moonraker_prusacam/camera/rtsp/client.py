@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.camera.http_auth import Authenticator, parse_challenges
+from moonraker_prusacam.camera.http.auth import Authenticator, parse_challenges
 from moonraker_prusacam.errors import (
     SourceRefused,
     SourceStalled,

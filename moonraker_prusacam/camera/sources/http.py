@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs
 
 from moonraker_prusacam.camera.frame_watch import FRAME_TIMEOUT_S, expect_frames
-from moonraker_prusacam.camera.http_client import READ_TIMEOUT_S, HttpClient
-from moonraker_prusacam.camera.http_content import HEAD_BYTES, JPEG, name_unfit
-from moonraker_prusacam.camera.http_trouble import RESTART, STREAMS
+from moonraker_prusacam.camera.http.client import READ_TIMEOUT_S, HttpClient
+from moonraker_prusacam.camera.http.content import HEAD_BYTES, JPEG, name_unfit
+from moonraker_prusacam.camera.http.trouble import RESTART, STREAMS
 from moonraker_prusacam.camera.receiver import Broken, Silence
 from moonraker_prusacam.camera.scanner import Scanner
 from moonraker_prusacam.errors import SourceStalled, SourceUnavailable, SourceUnfit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from moonraker_prusacam.camera.http_client import Pins
+    from moonraker_prusacam.camera.http.client import Pins
     from moonraker_prusacam.camera.receiver import Receiver
     from moonraker_prusacam.camera_options import CameraConfig
 

@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 import attrs
 from aiohttp import hdrs
 
-from moonraker_prusacam.camera.http_client import (
+from moonraker_prusacam.camera.http.client import (
     NOT_MODIFIED,
     READ_TIMEOUT_S,
     HttpClient,
 )
-from moonraker_prusacam.camera.http_content import (
+from moonraker_prusacam.camera.http.content import (
     HEAD_BYTES,
     is_multipart,
     name_unfit,
 )
-from moonraker_prusacam.camera.http_trouble import RESTART, SNAPSHOTS
+from moonraker_prusacam.camera.http.trouble import RESTART, SNAPSHOTS
 from moonraker_prusacam.camera.scanner import Scanner
 from moonraker_prusacam.errors import (
     SourceError,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from moonraker_prusacam.camera.http_client import Pins
+    from moonraker_prusacam.camera.http.client import Pins
     from moonraker_prusacam.camera.receiver import Receiver
     from moonraker_prusacam.camera_options import CameraConfig
 

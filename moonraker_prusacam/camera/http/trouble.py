@@ -16,14 +16,13 @@ from http import HTTPStatus
 
 import aiohttp
 
+from moonraker_prusacam.camera.dial import explain as explain_connecting
 from moonraker_prusacam.errors import (
     SourceError,
     SourceRefused,
     SourceUnavailable,
     SourceUnfit,
 )
-
-from .dial import explain as explain_connecting
 
 STREAMS = (
     "usual are /?action=stream or /stream (crowsnest, ustreamer, camera-streamer), "

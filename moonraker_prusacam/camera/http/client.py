@@ -19,12 +19,12 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from moonraker_prusacam.camera.attempt import Stage
 from moonraker_prusacam.errors import SourceRefused, SourceStalled, SourceUnfit
 from moonraker_prusacam.version import __version__
 
-from . import http_trouble
-from .attempt import Stage
-from .http_auth import Authenticator, parse_challenges
+from . import trouble
+from .auth import Authenticator, parse_challenges
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -84,7 +84,7 @@ class HttpClient:
             # As it was written: some cameras compare texts.
             self._url = self._asked = URL(text, encoded=text.isascii())
         except ValueError:
-            raise http_trouble.no_such_host(source.place) from None
+            raise trouble.no_such_host(source.place) from None
         self._pins = pins if config.pins_certificate else None
         self._section = f"[camera {config.name}]"
         self._silence_s = silence_s
@@ -134,20 +134,20 @@ class HttpClient:
             raise SourceStalled(
                 f"{self.where} is connected, but has sent nothing for "
                 f"{self._silence_s:g} s",
-                advice=http_trouble.RESTART,
+                advice=trouble.RESTART,
             ) from None
         except aiohttp.ClientError as error:
             if isinstance(error, aiohttp.ClientSSLError):
                 self._reached(Stage.REACHABLE)
-            trouble = http_trouble.explain(error, self.where, answer is not None)
+            told = trouble.explain(error, self.where, answer is not None)
             # Without its cause, which shows user, password and query.
-            raise trouble from None
+            raise told from None
         except TimeoutError:
             if not limit.expired():
                 raise
             raise SourceStalled(
                 f"{self.where} has not answered within {ANSWER_TIMEOUT_S:g} s",
-                advice=http_trouble.RESTART,
+                advice=trouble.RESTART,
             ) from None
         finally:
             if answer is not None:
@@ -207,7 +207,7 @@ class HttpClient:
                     self._reached(Stage.AUTHENTICATED)
                     return answer
                 else:
-                    raise http_trouble.refusal(answer.status, self.where, self._usual)
+                    raise trouble.refusal(answer.status, self.where, self._usual)
                 await _drain(answer)
             except BaseException:
                 _close(answer)
@@ -230,12 +230,12 @@ class HttpClient:
                 answer = await self._session.get(
                     url, headers=headers, allow_redirects=False, ssl=trust
                 )
-            except http_trouble.Unanswered:
+            except trouble.Unanswered:
                 # A connection that was kept may be closed just when it is used again.
                 if not self._is_reused:
                     raise
             except UnicodeError:
-                raise http_trouble.no_such_host(self.where) from None
+                raise trouble.no_such_host(self.where) from None
             else:
                 return answer
 
@@ -315,7 +315,7 @@ async def _send_once(
     except (aiohttp.ClientConnectorError, TimeoutError):
         raise
     except (OSError, aiohttp.ServerDisconnectedError):
-        raise http_trouble.Unanswered from None
+        raise trouble.Unanswered from None
 
 
 async def _drain(answer: aiohttp.ClientResponse) -> None:
