@@ -56,12 +56,12 @@ exec 3<&0 </dev/null
   trap "" HUP INT TERM
   for _ in 1 2 3 4 5 6 7 8; do
     [ -e /proc/self/autogroup ] || break
-    echo {NICE} >/proc/self/autogroup && break
+    {{ echo {NICE} >/proc/self/autogroup; }} 2>/dev/null && break
     sleep 0.2
   done
   read -r _ <&3
   kill -KILL 0
-) >/dev/null 2>&1 &
+) >/dev/null &
 exec nice -n {NICE} "$@" 3<&-
 """
 
@@ -135,7 +135,7 @@ class Child:
             self._send(signal.SIGKILL)
             try:
                 await _wait(self._over, KILL_TIMEOUT_S)
-                # Whoever it started had the same stderr.
+                # Whoever it started had the same stderr, and the shell that watches.
                 await _wait(self._stderr.over, LEAVE_TIMEOUT_S)
             finally:
                 self._release()
