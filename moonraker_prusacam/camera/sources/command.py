@@ -38,7 +38,7 @@ class CommandSource:
     async def run(self, receiver: Receiver) -> None:
         """Run the command until it ends; see Source."""
         async with running(self._command) as child:
-            receiver.reached(Stage.REACHABLE)
+            receiver.reached(Stage.AUTHENTICATED)  # nobody asks who we are
             try:
                 await read_output(child, receiver, READ_TIMEOUT_S)
             except SourceStalled as error:
