@@ -183,7 +183,10 @@ def _read_secret(
     has_user = username is not None or source.user is not None
     if not is_code and (not has_user or source.password is not None):
         return None, None
-    entered = _ask("Access code: " if is_code else "Password, if there is one: ")
+    entered = _ask(
+        "Access code: " if is_code else "Password, if there is one: ",
+        "--access-code-file" if is_code else "--password-file",
+    )
     if is_code and not entered:
         raise ConfigError("the printer shows its access code in its network settings")
     return Secret(entered) if entered else None, None
@@ -201,13 +204,13 @@ def _checked_file(path: Path) -> Path:
     return path
 
 
-def _ask(prompt: str) -> str:
+def _ask(prompt: str, option: str) -> str:
     """What is typed at the terminal, unseen; raises ConfigError where there is none."""
     try:
         Path("/dev/tty").open("rb").close()
     except OSError:
         raise ConfigError(
-            "there is no terminal to ask for the password; name a file that holds it"
+            f"there is no terminal to ask for it; name a file that holds it: {option}"
         ) from None
     try:
         return getpass.getpass(prompt)

@@ -245,7 +245,7 @@ def test_secret_when_there_is_no_terminal_to_ask_for_it_then_2(tmp_path: Path) -
         start_new_session=True,  # without a terminal
     )
     assert (done.returncode, done.stdout) == (2, b"")
-    assert "there is no terminal to ask for the password" in said(done)
+    assert "there is no terminal to ask for it" in said(done)
 
 
 def test_test_when_somebody_silent_holds_the_socket_then_3_and_no_connection(
