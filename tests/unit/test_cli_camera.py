@@ -492,13 +492,14 @@ def test_access_code_when_asked_for_then_kept_in_a_file(
 ) -> None:
     asked: list[str] = []
 
-    def ask(prompt: str) -> str:
+    def ask(prompt: str, option: str) -> str:
         asked.append(prompt)
+        asked.append(option)
         return "12345678"
 
     monkeypatch.setattr(cli_camera_probe, "_ask", ask)
     text = add("bed", "bambu://printer?model=P1S", "-c", file)
-    assert asked == ["Access code: "]
+    assert asked == ["Access code: ", "--access-code-file"]
     place = tmp_path / "prusacam" / "cameras" / "bed.access_code"
     assert place.read_text() == "12345678\n"
     assert f"access_code_file: {place}" in text
