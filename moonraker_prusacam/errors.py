@@ -23,6 +23,11 @@
     │   ├─ ConnectUnavailable      network, 429, 5xx
     │   ├─ SnapshotRejected        other 4xx
     │   └─ TokenRejected           401 and 403: the user must act
+    ├─ SignalingError              the Prusa camera protocol
+    │   ├─ MessageMalformed        octets are no such message     (ValueError)
+    │   ├─ MessageUnsupported      the profile has no place for it
+    │   ├─ SignalingUnavailable    absent, silent, closed         (ConnectionError)
+    │   └─ SignalingRefused        the server or the camera said no
     ├─ ControlError                the control socket
     │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
     │   └─ RpcError                the peer answered with an error
@@ -209,6 +214,37 @@ class SnapshotUnfit(PrusacamError):
 
     retryable = True
     http_status = 503
+
+
+class SignalingError(PrusacamError):
+    """Trouble with the Prusa camera protocol."""
+
+    http_status = 502
+
+
+class MessageMalformed(SignalingError, ValueError):
+    """Octets are no message of that kind, or values are none that it can hold."""
+
+
+class MessageUnsupported(SignalingError):
+    """The profile has no such message, or no place for a value."""
+
+    http_status = 400
+
+
+class SignalingUnavailable(SignalingError, ConnectionError):
+    """The signalling server is absent or silent, or has closed the connection."""
+
+    retryable = True
+    http_status = 503
+
+
+class SignalingRefused(SignalingError):
+    """The server or the camera refused; ``code`` is that of its acknowledgement."""
+
+    def __init__(self, message: str, *, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ControlError(PrusacamError):
