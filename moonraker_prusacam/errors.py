@@ -26,6 +26,7 @@
     ├─ SignalingError              the Prusa camera protocol
     │   ├─ MessageMalformed        octets are no such message     (ValueError)
     │   ├─ MessageUnsupported      the profile has no place for it
+    │   ├─ SignalingOptionError    a value out of its range       (ValueError)
     │   ├─ SignalingUnavailable    absent, silent, closed         (ConnectionError)
     │   └─ SignalingRefused        the server or the camera said no
     ├─ ControlError                the control socket
@@ -228,6 +229,12 @@ class MessageMalformed(SignalingError, ValueError):
 
 class MessageUnsupported(SignalingError):
     """The profile has no such message, or no place for a value."""
+
+    http_status = 400
+
+
+class SignalingOptionError(SignalingError, ValueError):
+    """A value is outside of what a camera takes; the text names value and range."""
 
     http_status = 400
 
