@@ -218,9 +218,13 @@ class SnapshotUnfit(PrusacamError):
 
 
 class SignalingError(PrusacamError):
-    """Trouble with the Prusa camera protocol."""
+    """Trouble with the Prusa camera protocol; ``advice`` is what a person can do."""
 
     http_status = 502
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class MessageMalformed(SignalingError, ValueError):
@@ -247,11 +251,22 @@ class SignalingUnavailable(SignalingError, ConnectionError):
 
 
 class SignalingRefused(SignalingError):
-    """The server or the camera refused; ``code`` is that of its acknowledgement."""
+    """The server or the camera refused; ``code`` is that of its acknowledgement.
 
-    def __init__(self, message: str, *, code: int | None = None) -> None:
-        super().__init__(message)
+    One that is ``retryable`` may pass by itself.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        advice: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice)
         self.code = code
+        self.retryable = retryable
 
 
 class ControlError(PrusacamError):
