@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 
-from moonraker_prusacam.errors import RenderError
+from .errors import RenderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
