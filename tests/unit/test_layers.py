@@ -37,6 +37,7 @@ MIDDLE = {
     "source_url",
     "camera_options",
     "connect_options",
+    "prusa_camera_options",
     "timelapse_options",
     "disk",
     "mp4",
