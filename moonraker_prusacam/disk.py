@@ -65,9 +65,12 @@ class DiskGuard:
 
         0 where there is enough.
         """
+        return self.lacking_for(int(frames * frame_bytes * BYTES_A_FRAME))
+
+    def lacking_for(self, size_bytes: int) -> int:
+        """How much too little room there is for so many bytes more; raises OSError."""
         usage = shutil.disk_usage(self.path)
-        needed = int(frames * frame_bytes * BYTES_A_FRAME)
-        return max(0, needed + self.reserve(usage.total) - usage.free)
+        return max(0, size_bytes + self.reserve(usage.total) - usage.free)
 
 
 def has_room(folder: Path, size_bytes: int = 0) -> bool:

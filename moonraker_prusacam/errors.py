@@ -27,7 +27,7 @@
     │   └─ VideoRejected           what comes is not to be had as a video
     │       └─ VideoTooLarge       larger than we may take
     ├─ VideoDamaged                what should be an MP4 is none   (ValueError)
-    ├─ NoRoom                      the disk has to keep its rest
+    ├─ DiskRefused                 no room, or the disk fails
     ├─ SignalingError              the Prusa camera protocol
     │   ├─ MessageMalformed        octets are no such message     (ValueError)
     │   ├─ MessageUnsupported      the profile has no place for it
@@ -237,8 +237,8 @@ class VideoDamaged(PrusacamError, ValueError):
     http_status = 502
 
 
-class NoRoom(PrusacamError):
-    """A file would take what is to stay free on the disk."""
+class DiskRefused(PrusacamError):
+    """The disk does not take a file, or that would take what is to stay free."""
 
     retryable = True
     http_status = 507

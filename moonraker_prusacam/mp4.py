@@ -27,6 +27,7 @@ READ = (b"tkhd", b"mdhd", b"hdlr", b"stsd", b"stts", b"stsz")
 MOST_BOX_BYTES = 16 << 20
 # A fragmented video of an hour has some thousands.
 MOST_BOXES = 100_000
+HEAD_BYTES = 16
 # What other files begin with, and what they are.
 OTHERS = (
     (b"<", "a web page"),
@@ -79,10 +80,8 @@ def check_whole(video: Path) -> None:
     """Raise VideoDamaged unless ``video`` is an MP4 whose boxes add up; and OSError."""
     size = video.stat().st_size
     with video.open("rb") as file:
-        head = file.read(16).lstrip()
-        for mark, what in OTHERS:
-            if head.startswith(mark):
-                raise VideoDamaged(f"what came is {what}, not an MP4")
+        if what := told_by_head(file.read(HEAD_BYTES)):
+            raise VideoDamaged(what)
         kinds = set(_outer(file, size))
         if missing := {b"moov", b"mdat"} - kinds:
             names = " and ".join(sorted(kind.decode() for kind in missing))
@@ -93,6 +92,16 @@ def check_whole(video: Path) -> None:
                     raise ValueError("so many boxes")
         except MALFORMED as error:
             raise VideoDamaged("the lengths in the MP4 do not add up") from error
+
+
+def told_by_head(head: bytes) -> str:
+    """What is wrong with a file that begins so, in words; "" for an MP4, or nothing."""
+    for mark, what in OTHERS:
+        if head.lstrip().startswith(mark):
+            return f"what came is {what}, not an MP4"
+    if len(head) >= 8 and head[4:8] != b"ftyp":
+        return "what came is no MP4: it does not begin with ftyp"
+    return ""
 
 
 def _outer(file: BinaryIO, end: int) -> Iterator[bytes]:
@@ -106,8 +115,6 @@ def _outer(file: BinaryIO, end: int) -> Iterator[bytes]:
         if len(head) < 8:
             raise VideoDamaged("the MP4 is cut off")
         size, kind = struct.unpack_from(">I4s", head)
-        if not begin and kind != b"ftyp":
-            raise VideoDamaged("what came is no MP4: it does not begin with ftyp")
         if size == 1 and len(head) == 16:
             (size,) = struct.unpack_from(">Q", head, 8)
         size = size or end - begin

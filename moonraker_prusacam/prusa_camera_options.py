@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path  # noqa: TC003 - attrs resolves it
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -34,6 +35,7 @@ DEFAULT_SERVER = "https://connect.prusa3d.com"
 DEFAULT_DOWNLOAD_URL = "{server}/c/timelapse/{camera_token}/{job_name}.mp4"
 URL_FIELDS = ("server", "camera_token", "job_name")
 FINGERPRINT = re.compile(r"[!-~]{16,64}")
+SOCKET_IO_PATHS = ("", "/", "/socket.io", "/socket.io/")
 ENDINGS = ("render", "discard")
 
 
@@ -54,6 +56,21 @@ def download_url(value: str) -> str:
         raise ValueError("begins with none of: {server}/, https://, http://")
     if "{job_name}" not in parsed:
         raise ValueError("has no {job_name} in it, so all videos would be the same")
+    filled = parsed.format(server="https://host", **dict.fromkeys(URL_FIELDS[1:], "x"))
+    try:
+        host = urlsplit(filled).hostname
+    except ValueError:
+        host = None
+    if not host or any(character.isspace() for character in filled):
+        raise ValueError("has no host, or has blanks in it")
+    return parsed
+
+
+def signaling_url(value: str) -> str:
+    """The address of a Socket.IO server, whose path is always the same."""
+    parsed = url("wss", "https", "ws", "http")(value)
+    if urlsplit(parsed).path not in SOCKET_IO_PATHS:
+        raise ValueError("has a path; an address is like wss://HOST")
     return parsed
 
 
@@ -80,7 +97,7 @@ class PrusaCameraConfig:
         url("https", "http"), "Address of Prusa Connect", default=DEFAULT_SERVER
     )
     signaling_url: str | None = option(
-        url("wss", "https", "ws", "http"),
+        signaling_url,
         "Address of the signalling server; what Prusa Connect names",
         default=None,
     )

@@ -1,0 +1,7 @@
+# Prusa's own cameras.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Prusa camera makes a timelapse of each print, and its video comes over to us."""
+
+from __future__ import annotations
