@@ -36,6 +36,7 @@ DEFAULT_DOWNLOAD_URL = "{server}/c/timelapse/{camera_token}/{job_name}.mp4"
 URL_FIELDS = ("server", "camera_token", "job_name")
 FINGERPRINT = re.compile(r"[!-~]{16,64}")
 SOCKET_IO_PATHS = ("", "/", "/socket.io", "/socket.io/")
+SEED_INTERVALS = range(10, 601)  # its schema has that of snapshots only
 ENDINGS = ("render", "discard")
 
 
@@ -181,6 +182,8 @@ def mistakes(camera: PrusaCameraConfig, others: Sequence[PrusaCameraConfig]) -> 
         )
     if camera.profile == "seed" and camera.fps:
         return "'fps' has no place in the profile 'seed'"
+    if camera.profile == "seed" and camera.interval not in (0, *SEED_INTERVALS):
+        return "'interval' is 10 to 600 in the profile 'seed', or 0"
     same = [
         other.name
         for other in others

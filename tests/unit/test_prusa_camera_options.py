@@ -58,7 +58,7 @@ signaling_url: ws://127.0.0.1:2
 origin: https://connect.prusa3d.com
 profile: SEED
 timelapse: no
-interval: 5
+interval: 15
 render_on_cancel: discard
 render_on_error: discard
 render_timeout: 60
@@ -69,7 +69,7 @@ reserve_mb: 1
 preview_image: off
 """
     )
-    assert (made.profile, made.interval, made.preview_image) == ("seed", 5, False)
+    assert (made.profile, made.interval, made.preview_image) == ("seed", 15, False)
     assert [made.ending(how) for how in ("complete", "cancelled", "interrupted")] == [
         "render",
         "discard",
@@ -100,6 +100,7 @@ def test_section_when_shown_then_without_secrets() -> None:
     [
         ("profile: fast\n", "wire, seed"),
         ("profile: seed\nfps: 10\n", "'fps' has no place"),
+        ("profile: seed\ninterval: 9\n", "is 10 to 600"),
         ("server: connect\n", "does not start with one of"),
         ("signaling_url: tcp://h\n", "wss://"),
         ("signaling_url: wss://h/other\n", "has a path"),

@@ -84,6 +84,11 @@ class Access:
             )
         return found
 
+    @property
+    def has_jwt_file(self) -> bool:
+        """Whether a file with the account's token is configured."""
+        return self._config.jwt_file is not None
+
     async def jwt(self) -> Secret | None:
         """The account's token as it is stored now; raises ConfigError."""
         if (path := self._config.jwt_file) is None:
