@@ -35,6 +35,7 @@ from .cli_call import (
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
+from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .errors import FfmpegMissing
 from .log import configure
@@ -70,6 +71,7 @@ main.add_command(timelapse)
 main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
+main.add_command(prusa_camera)
 
 
 @main.command()
@@ -118,6 +120,11 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
     _print_timelapse(console, answer["timelapse"])
     for upload in answer["connect"]:
         _print_upload(console, upload)
+    for camera in answer["prusa_cameras"]:
+        why = camera["reason"] and f": {camera['reason']}"
+        console.print(
+            f"Prusa camera, {escape(camera['name'])}: {camera['state']}{escape(why)}"
+        )
 
 
 @main.command()

@@ -51,13 +51,23 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "video_methods", "parameters", "app", "status", "doctor"}
+TOP = {
+    "methods",
+    "video_methods",
+    "prusa_camera_methods",
+    "parameters",
+    "app",
+    "status",
+    "doctor",
+}
 DOOR = {
     "cli",
+    "cli_asked",
     "cli_call",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
+    "cli_prusa_camera",
     "cli_timelapse",
     "__main__",
 }

@@ -5,3 +5,8 @@
 """A Prusa camera makes a timelapse of each print, and its video comes over to us."""
 
 from __future__ import annotations
+
+from .camera import PrusaCamera
+from .opening import viewer_opener
+
+__all__ = ["PrusaCamera", "viewer_opener"]

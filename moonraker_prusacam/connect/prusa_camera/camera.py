@@ -145,10 +145,12 @@ class PrusaCamera:
             await self._take(self._follower.start(options))
             return self.jobs.recording
 
-    async def end_job(self) -> None:
-        """Have a video made of what was recorded until now, if anything is."""
+    async def end_job(self) -> bool:
+        """Have a video made of what was recorded until now; False if nothing is."""
         async with self._turn:
+            is_recording = self.jobs.recording is not None
             await self._take(self._follower.render())
+            return is_recording
 
     async def render(self, identity: str | None = None) -> Job:
         """Ask the camera for the video of that job, else of the one of now.
