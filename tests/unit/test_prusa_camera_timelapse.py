@@ -827,6 +827,28 @@ async def test_render_when_asked_for_a_failed_job_then_the_camera_is_asked_again
     assert host.camera.videos == 2
 
 
+async def test_name_when_the_camera_knows_it_then_not_told_again(
+    host: PrusaHost,
+) -> None:
+    host.server.always = Turn(status=404)
+    camera, printer = await begin(host, download_timeout_s=0.05)
+    await printer.end()
+    first = await host.until_phase(FAILED)
+    await camera.render()
+    await host.camera.until_told("video", 2)
+    assert host.camera.told("name") == [first["job_name"]]
+    await host.until_phase(FAILED)
+    await printer.begin()
+    await prepared(host, 2)
+    await printer.end()
+    await host.events.until(lambda: len(host.of(FAILED)) == 2)
+    await camera.render(first["id"])
+    await host.camera.until_told("video", 4)
+    names = [call[1] for call in host.camera.calls if call[0] == "name"]
+    assert len(names) == 3
+    assert names[0] == names[2] == host.camera.told("video")[-1]
+
+
 async def test_render_when_asked_for_a_missed_job_then_the_camera_is_asked(
     host: PrusaHost,
 ) -> None:

@@ -151,10 +151,14 @@ class Dialogue:
         await self._status()
         await self._viewer().enable_timelapse(False)
 
-    async def render(self, job: Job, is_waited_for: Callable[[], bool]) -> Outcome:
+    async def render(
+        self, job: Job, is_waited_for: Callable[[], bool], *, knows_name: bool
+    ) -> Outcome:
         """Ask for the video, unless that was done, and wait for what becomes of it.
 
-        ``is_waited_for``: another job needs the camera.
+        ``is_waited_for``: another job needs the camera. ``knows_name``: that of this
+        job is the last name that the camera was told. It is not told twice, since a
+        camera may begin anew by it.
         """
         self._outcome = None
         try:
@@ -163,7 +167,7 @@ class Dialogue:
                 await self._poll(job)
             is_heard_of = job.record.has_begun or self._outcome is not None
             if not (job.record.is_asked or is_heard_of):
-                await self._ask(job)
+                await self._ask(job, knows_name=knows_name)
             if not job.record.is_asked:
                 job.asked(self._clock.monotonic_s())
                 await self._save(job)
@@ -171,7 +175,7 @@ class Dialogue:
         finally:
             self._watched = None
 
-    async def _ask(self, job: Job) -> None:
+    async def _ask(self, job: Job, *, knows_name: bool) -> None:
         viewer, record, status = self._viewer(), job.record, await self._status()
         if status.video is VideoState.IN_PROGRESS:
             raise SignalingUnavailable("the camera is still at work on another video")
@@ -179,7 +183,8 @@ class Dialogue:
         # Whether it was sent is not known for sure after a kill.
         record.is_asking = True
         await self._save(job)
-        await viewer.set_job_name(record.job_name)
+        if not knows_name:
+            await viewer.set_job_name(record.job_name)
         self._watched = job
         await viewer.make_video()
 

@@ -156,7 +156,11 @@ class Turns:
             self._end(job, f"the camera was away for a day: {record.reason}")
             await self._finish(job)
             return
-        outcome = await self.dialogue.render(job, lambda: self._is_waited_for(job))
+        outcome = await self.dialogue.render(
+            job,
+            lambda: self._is_waited_for(job),
+            knows_name=self._last_prepared() is job,
+        )
         if outcome.verdict is Verdict.FAILED:
             self._end(job, outcome.words)
         else:
@@ -183,6 +187,11 @@ class Turns:
             and not other.record.is_prepared
             for other in self._jobs
         )
+
+    def _last_prepared(self) -> Job | None:
+        """The job whose name the camera was told last."""
+        prepared = [job for job in self._jobs if job.record.is_prepared]
+        return prepared[-1] if prepared else None
 
     async def _troubled(self, job: Job | None, error: PrusacamError) -> None:
         """Say why nothing happens, and wait for the camera or another state."""
