@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import engineio
 import socketio
+from aiohttp import WSCloseCode
 
 from moonraker_prusacam.errors import SignalingRefused, SignalingUnavailable
 
@@ -209,4 +210,6 @@ class SocketIo(socketio.AsyncClient):
         if socket is not None and not socket.closed:
             return "the server is silent, or sends what is no packet"
         code = getattr(socket, "close_code", None)
+        if code == WSCloseCode.MESSAGE_TOO_BIG:
+            return f"the server sent more than {MAX_FRAME_BYTES >> 20} MiB at once"
         return f"the connection broke{f' (websocket {code})' if code else ''}"
