@@ -104,6 +104,11 @@ class Peer:
         """Send an event with other values."""
         await self.say(MESSAGE + EVENT + json.dumps([name, *values]))
 
+    @property
+    def close_code(self) -> int | None:
+        """With what the client closed the websocket."""
+        return self._socket.close_code
+
     async def close(self) -> None:
         """End the websocket."""
         await self._socket.close()

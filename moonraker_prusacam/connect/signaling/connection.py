@@ -161,9 +161,11 @@ class Connection:
             raise SignalingUnavailable("the connection is gone") from None
 
     async def aclose(self) -> None:
-        """Take leave, and end everything that ran for the connection. Idempotent."""
+        """Have out what was sent, take leave, and end all that ran. Idempotent."""
         try:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                if not self.lost.done():
+                    await self._client.eio.queue.join()
                 await self._client.disconnect()
         except (TimeoutError, aiohttp.ClientError, OSError):
             pass  # the rest is ended without the server
