@@ -166,14 +166,18 @@ class Connection:
             async with asyncio.timeout(LEAVE_TIMEOUT_S):
                 if not self.lost.done():
                     await self._client.eio.queue.join()
+                self.end(SignalingUnavailable("the connection is closed"))
                 await self._client.disconnect()
         except (TimeoutError, aiohttp.ClientError, OSError):
             pass  # the rest is ended without the server
         finally:
-            await self._tasks.aclose()
+            self.end(SignalingUnavailable("the connection is closed"))
+            # The tasks last, since they may miss that they are cancelled, but not
+            # that there is nothing left to read.
             if self._response is not None:
                 self._response.close()
             await self._http.close()
+            await self._tasks.aclose()
 
     async def _keep(
         self,
