@@ -23,13 +23,13 @@ from moonraker_prusacam.connect.signaling.messages import (
     Trigger,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.signaling import signaling
+from tests.support.scripted_signaling import signaling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from moonraker_prusacam.connect.signaling.messages import Message
-    from tests.support.signaling import SignalingServer
+    from tests.support.scripted_signaling import SignalingServer
 
 TOKEN = "aB3_-6789012345678xY"
 FINGERPRINT = "0123456789abcdef0123456789abcdef"

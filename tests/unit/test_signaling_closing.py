@@ -26,13 +26,13 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.signaling import Peer, signaling
+from tests.support.scripted_signaling import Peer, signaling
 from tests.support.watched_viewer import JWT, TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.support.signaling import Sent, SignalingServer
+    from tests.support.scripted_signaling import Sent, SignalingServer
 
 
 @pytest.fixture(autouse=True)

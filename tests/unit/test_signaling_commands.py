@@ -23,14 +23,14 @@ from moonraker_prusacam.errors import (
     SignalingOptionError,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.signaling import SID, signaling
+from tests.support.scripted_signaling import SID, signaling
 from tests.support.watched_viewer import TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from moonraker_prusacam.connect.signaling.viewer import Viewer
-    from tests.support.signaling import SignalingServer
+    from tests.support.scripted_signaling import SignalingServer
 
 ON, OFF = Switch.ON, Switch.OFF
 TOKEN_HEX = "14" + TOKEN.encode().hex()

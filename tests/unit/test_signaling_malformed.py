@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from moonraker_prusacam.connect.signaling.messages import Features
 from moonraker_prusacam.connect.signaling.session import SessionState
-from tests.support.signaling import signaling
+from tests.support.scripted_signaling import signaling
 from tests.support.watched_viewer import TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from moonraker_prusacam.connect.signaling.viewer import Viewer
-    from tests.support.signaling import Peer, Sent, SignalingServer
+    from tests.support.scripted_signaling import Peer, Sent, SignalingServer
 
 ONE = '{"_placeholder":true,"num":0}'
 TWO = '{"_placeholder":true,"num":1}'

@@ -23,14 +23,14 @@ from moonraker_prusacam.errors import (
 )
 from moonraker_prusacam.secret import Secret
 from tests.support import certificates
-from tests.support.signaling import ENGINE_SID, SID, Peer, signaling
+from tests.support.scripted_signaling import ENGINE_SID, SID, Peer, signaling
 from tests.support.watched_viewer import JWT, TOKEN, WAIT_S, Watched, options
 from tests.support.web_server import answer, answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.support.signaling import SignalingServer
+    from tests.support.scripted_signaling import SignalingServer
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.signaling import SID, signaling
+from tests.support.scripted_signaling import SID, signaling
 from tests.support.watched_viewer import TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.connect.signaling.messages import Message
     from moonraker_prusacam.connect.signaling.viewer import Viewer
-    from tests.support.signaling import Peer, Sent, SignalingServer
+    from tests.support.scripted_signaling import Peer, Sent, SignalingServer
 
 ON, OFF = Switch.ON, Switch.OFF
 TOKEN_HEX = "14" + TOKEN.encode().hex()
