@@ -284,7 +284,17 @@ async def test_files_when_the_pages_come_then_all_are_returned(
     pages: list[FileList],
     expected: str,
 ) -> None:
-    asked = answering(server, *(("file_list", each) for each in pages), of="get_files")
+    asked: list[Trigger] = []
+
+    async def answer(peer: Peer, sent: Sent) -> None:
+        trigger = server.codec.decode(Trigger, sent.octets)
+        asked.append(trigger)
+        for each in pages if trigger.get_files else ():
+            await server.tell(peer, "file_list", each)
+        if trigger.get_status:
+            await server.tell(peer, "status", Status(request_id=SID))
+
+    server.on_event = answer
     told: list[FileList] = []
     viewer.on_files.append(told.append)
     files = await viewer.files()
@@ -302,6 +312,15 @@ async def test_files_when_the_camera_has_none_then_its_status_says_it_is_there(
     monkeypatch.setattr(viewer_module, "NO_FILES_S", 0.05)
     answering(server, ("status", Status(name="x")), of="get_status")
     assert await viewer.files() == ()
+
+
+@wire_only
+async def test_files_when_the_status_is_lost_then_the_list_is_whole_all_the_same(
+    server: SignalingServer, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer_module, "PAGE_TIMEOUT_S", 0.05)
+    answering(server, ("file_list", page(1, 1, "a")), of="get_files")
+    assert names(await viewer.files()) == "a"
 
 
 @wire_only
