@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 25.0  # name, TCP, TLS, upgrade and handshake
 ACKNOWLEDGEMENT_TIMEOUT_S = 15.0
+LEAVE_TIMEOUT_S = 1.5 * CLOSE_TIMEOUT_S  # both ends' part in it
 MAX_QUEUED = 32  # packets that wait for the server; more than it can be behind
 NAMESPACE = "/"
 CHECK_URL = "check signaling_url in prusacam.conf"
@@ -62,11 +63,13 @@ class Connection:
         self._tasks = TaskOwner("signaling")
         tracing = aiohttp.TraceConfig()
         tracing.on_request_redirect.append(_refuse_redirect)
+        tracing.on_request_end.append(self._keep)
         self._http = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=CONNECT_TIMEOUT_S),
             trace_configs=[tracing],
         )
+        self._response: aiohttp.ClientResponse | None = None
         self._client = SocketIo(self._tasks, self._http, ears)
 
     @property
@@ -158,15 +161,32 @@ class Connection:
             raise SignalingUnavailable("the connection is gone") from None
 
     async def aclose(self) -> None:
-        """Take leave, and end everything that ran for the connection. Idempotent."""
+        """Have out what was sent, take leave, and end all that ran. Idempotent."""
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                if not self.lost.done():
+                    await self._client.eio.queue.join()
+                self.end(SignalingUnavailable("the connection is closed"))
                 await self._client.disconnect()
         except (TimeoutError, aiohttp.ClientError, OSError):
             pass  # the rest is ended without the server
         finally:
-            await self._tasks.aclose()
+            self.end(SignalingUnavailable("the connection is closed"))
+            # The tasks last, since they may miss that they are cancelled, but not
+            # that there is nothing left to read.
+            if self._response is not None:
+                self._response.close()
             await self._http.close()
+            await self._tasks.aclose()
+
+    async def _keep(
+        self,
+        _session: object,
+        _context: object,
+        params: aiohttp.TraceRequestEndParams,
+    ) -> None:
+        # Of a websocket that broke, or never said a word, the library lets go.
+        self._response = params.response
 
     async def _done(self, future: asyncio.Future[Any]) -> None:
         """Wait for ``future``, or for the end of the connection, which is raised."""

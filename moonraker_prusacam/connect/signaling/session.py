@@ -194,13 +194,9 @@ class Session:
                 # A server that lets us in and throws us out at once is not well.
                 if loop.time() - began_s >= STEADY_S:
                     outages.reset()
-            is_refused = isinstance(error, SignalingRefused)
-            seldom = is_refused and not error.retryable
-            delay_s = (refusals if seldom else outages).next_s()
-            self._change(
-                SessionState.REFUSED if is_refused else SessionState.CONNECTING, error
-            )
-            await asyncio.sleep(delay_s)
+            self._miss(error)
+            seldom = isinstance(error, SignalingRefused) and not error.retryable
+            await asyncio.sleep((refusals if seldom else outages).next_s())
 
     async def _attend(self) -> SignalingError:
         """One session; returns or raises what ended it."""
@@ -215,7 +211,9 @@ class Session:
             finally:
                 self._connection = None
                 self._role.left(_reason(connection))
-            return connection.lost.result()
+            error = connection.lost.result()
+            self._miss(error)  # before the leave is taken, which may last
+            return error
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Connection]:
@@ -280,6 +278,13 @@ class Session:
             raise ClosedError(f"{self._role.subject} is closed")
         error = self.error or SignalingUnavailable("there is no session yet")
         raise error.with_traceback(None)  # it may be raised many times
+
+    def _miss(self, error: SignalingError) -> None:
+        """There is no session, because of ``error``."""
+        is_refused = isinstance(error, SignalingRefused)
+        state = SessionState.REFUSED if is_refused else SessionState.CONNECTING
+        if (state, error) != (self.state, self.error):
+            self._change(state, error)
 
     def _change(self, state: SessionState, error: SignalingError | None) -> None:
         self.state, self.error = state, error

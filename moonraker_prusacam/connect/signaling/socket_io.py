@@ -21,8 +21,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import engineio
 import socketio
+from aiohttp import WSCloseCode
 
-from moonraker_prusacam.errors import SignalingRefused, SignalingUnavailable
+from moonraker_prusacam.errors import (
+    ClosedError,
+    SignalingRefused,
+    SignalingUnavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,9 +63,16 @@ class Engine(engineio.AsyncClient):
 
     def start_background_task(
         self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any
-    ) -> asyncio.Task[Any]:
+    ) -> asyncio.Future[Any]:
         """Run ``target``; every task of both libraries begins here."""
-        return self._tasks.start(target.__name__.strip("_"), target(*args, **kwargs))
+        try:
+            return self._tasks.start(
+                target.__name__.strip("_"), target(*args, **kwargs)
+            )
+        except ClosedError:  # a message came while the connection was closed
+            nothing = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
 
 
 @attrs.frozen
@@ -170,6 +182,9 @@ class SocketIo(socketio.AsyncClient):
             self._ears.complain(f"the name of an event is {type(event).__name__}")
 
     async def _handle_connect(self, namespace: str | None, data: object) -> None:
+        if self.joined.done():
+            self._ears.complain("the server lets us in once more")
+            return
         sid = data.get("sid") if isinstance(data, dict) else None
         if not isinstance(sid, str) or not sid:
             # Socket.IO 2 gives a namespace no id of its own.
@@ -181,8 +196,7 @@ class SocketIo(socketio.AsyncClient):
             )
             return
         await super()._handle_connect(namespace, data)
-        if not self.joined.done():
-            self.joined.set_result(None)
+        self.joined.set_result(None)
 
     async def _handle_disconnect(self, namespace: object) -> None:  # noqa: ARG002
         # Not closed from in here, which would wait for itself.
@@ -209,4 +223,6 @@ class SocketIo(socketio.AsyncClient):
         if socket is not None and not socket.closed:
             return "the server is silent, or sends what is no packet"
         code = getattr(socket, "close_code", None)
+        if code == WSCloseCode.MESSAGE_TOO_BIG:
+            return f"the server sent more than {MAX_FRAME_BYTES >> 20} MiB at once"
         return f"the connection broke{f' (websocket {code})' if code else ''}"

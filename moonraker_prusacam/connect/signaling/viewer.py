@@ -173,7 +173,7 @@ class Viewer:
         await self._session.wait_ready(timeout_s)
 
     async def status(self) -> Status:
-        """Ask for the camera's status and return it."""
+        """Ask for the camera's status; one that was asked for before serves as well."""
         return await self._ask(Status, Trigger(get_status=Switch.ON))
 
     async def features(self) -> Features:
@@ -195,7 +195,8 @@ class Viewer:
             status.add_done_callback(lambda _: pages.changed.set())
             await self._trigger(Trigger(get_files=Switch.ON))
             await self._trigger(Trigger(get_status=Switch.ON))
-            while not pages.is_whole():
+            # Both are waited for, lest the status answers the next question.
+            while not (pages.is_whole() and status.done()):
                 timeout_s = NO_FILES_S if status.done() else ANSWER_TIMEOUT_S
                 try:
                     async with asyncio.timeout(PAGE_TIMEOUT_S if pages else timeout_s):
@@ -203,12 +204,10 @@ class Viewer:
                 except TimeoutError:
                     break
                 pages.changed.clear()
-            else:
-                return pages.files
-            if pages:
+            if pages and not pages.is_whole():
                 raise SignalingUnavailable(f"of the list of files came {pages}")
-            if status.done():
-                return ()
+            if pages or status.done():
+                return pages.files
         raise _silent(FileList)
 
     async def take_snapshot(self) -> None:
