@@ -8,22 +8,36 @@ from __future__ import annotations
 
 from .audit import Audit
 from .behaviour import Behaviour
+from .camera import (
+    CameraFault,
+    CameraFaultKind,
+    Phase,
+    Trouble,
+    VirtualPrusaCamera,
+)
 from .event_log import Direction, EventRecord
 from .faults import Fault, FaultKind
 from .rules import RULES
 from .server import LocalSignaling
 from .session import Role
+from .stand import PrusaCameraStand
 from .transcript import transcript
 
 __all__ = [
     "RULES",
     "Audit",
     "Behaviour",
+    "CameraFault",
+    "CameraFaultKind",
     "Direction",
     "EventRecord",
     "Fault",
     "FaultKind",
     "LocalSignaling",
+    "Phase",
+    "PrusaCameraStand",
     "Role",
+    "Trouble",
+    "VirtualPrusaCamera",
     "transcript",
 ]

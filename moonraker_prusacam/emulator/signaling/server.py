@@ -25,12 +25,14 @@ from moonraker_prusacam.tasks import TaskOwner
 
 from . import rules
 from .audit import Audit
+from .control_api import ControlApi
 from .delivery import Delivery
 from .event_log import CONNECT, DISCONNECT, UPGRADE, Direction, EventLog, EventRecord
 from .exchange import Exchange
 from .faults import CONNECT_KINDS, DOOR_KINDS, Fault, FaultKind
 from .judge import Judge
 from .session import Member, Role, Sessions
+from .transcript import transcript
 from .transport import GuardedSocket, answer_of_old
 
 if TYPE_CHECKING:
@@ -138,9 +140,20 @@ class LocalSignaling:
         for member in self.sessions[token].members:
             await self._delivery.revoke(member, rules.REVOKED)
 
+    def transcript(self) -> str:
+        """The log as lines for people."""
+        return transcript(self.events)
+
+    def log_as_json(self) -> dict[str, Any]:
+        """What ``GET /_ctl/signaling/log`` answers."""
+        return {
+            **{role.value: self.audit(role).as_json() for role in Role},
+            "events": [record.as_json() for record in self.events],
+        }
+
     def routes(self) -> list[web.RouteDef]:
         """What to route where."""
-        return [web.route("*", PATH, self._door)]
+        return [web.route("*", PATH, self._door), *ControlApi(self).routes()]
 
     async def aclose(self) -> None:
         """End all connections. Idempotent."""
