@@ -72,6 +72,7 @@ async def _run_connect(host: str, port: int) -> None:
 
     server = LocalConnect(host=host, port=port)
     camera = server.add_camera()
+    stop = _stop_signal()
     try:
         await server.start()
         click.echo(
@@ -81,7 +82,7 @@ async def _run_connect(host: str, port: int) -> None:
             f"session: {server.account.session}\n"
             f"log:     {server.url}/_ctl/log"
         )
-        await _told_to_stop()
+        await stop.wait()
     finally:
         await server.aclose()
 
@@ -89,6 +90,7 @@ async def _run_connect(host: str, port: int) -> None:
 async def _run_signaling(host: str, port: int, profile: str) -> None:
     from .emulator.signaling import PrusaCameraStand
 
+    stop = _stop_signal()
     async with PrusaCameraStand(host=host, port=port, profile=profile) as stand:
         click.echo(
             f"server:      {stand.url}\n"
@@ -98,12 +100,13 @@ async def _run_signaling(host: str, port: int, profile: str) -> None:
             f"camera:      {stand.url}/_ctl/prusa-camera\n"
             f"log:         {stand.url}/_ctl/signaling/transcript"
         )
-        await _told_to_stop()
+        await stop.wait()
 
 
-async def _told_to_stop() -> None:
+def _stop_signal() -> asyncio.Event:
+    """What is set when the program is told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    await stop.wait()
+    return stop

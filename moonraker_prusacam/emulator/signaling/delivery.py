@@ -93,7 +93,8 @@ class Delivery:
         await self.send_away(member, error)
 
     async def strike(self, member: Member, fault: Fault) -> None:
-        """Do to a connection what ``fault`` says."""
+        """Do to a connection what ``fault`` says, once it has the namespace."""
+        await member.socket.greeted.wait()
         match fault.kind:
             case FaultKind.DISCONNECT:
                 await self._server.disconnect(member.sid)

@@ -90,13 +90,13 @@ class EventLog:
         return list(self._records)
 
     def knock(
-        self, request: web.Request, rule: Rule | None, fault: Fault | None
+        self, number: int, request: web.Request, rule: Rule | None, fault: Fault | None
     ) -> None:
         """Somebody came to the door; ``rule`` is why it stays shut."""
         redaction = Redaction(self._secrets())
         self._add(
             EventRecord(
-                connection=request["number"],
+                connection=number,
                 direction=Direction.IN,
                 event=UPGRADE,
                 leaks=redaction.leaks(request.path_qs, request.headers, b""),

@@ -33,7 +33,7 @@ from .faults import CONNECT_KINDS, DOOR_KINDS, Fault, FaultKind
 from .judge import Judge
 from .session import Member, Role, Sessions
 from .transcript import transcript
-from .transport import GuardedSocket, answer_of_old
+from .transport import VISIT, GuardedSocket, Visit, answer_of_old
 
 if TYPE_CHECKING:
     import asyncio
@@ -191,21 +191,22 @@ class LocalSignaling:
 
     async def _door(self, request: web.Request) -> web.StreamResponse:
         self._knocks += 1
-        request["number"] = self._knocks
         refusal = self._refuse(request)
         fault = self.faults.take(DOOR_KINDS, UPGRADE) if refusal is None else None
-        self.log.knock(request, refusal, fault)
+        self.log.knock(self._knocks, request, refusal, fault)
         if refusal is not None:
             return web.Response(status=403 if refusal is rules.ORIGIN_MISSING else 400)
         if fault is not None and fault.kind is FaultKind.REFUSE_UPGRADE:
             return web.Response(status=fault.status, text=fault.text)
         if fault is not None and fault.kind is FaultKind.OLD_ENGINE:
             return await answer_of_old(request, fault.seconds)
-        request["fault"] = fault
+        visit = Visit(self._knocks, fault)
+        VISIT.set(visit)
         try:
             response: web.StreamResponse = await self._server.handle_request(request)
         finally:
-            self._sockets.discard(request.get("socket"))
+            if visit.socket is not None:
+                self._sockets.discard(visit.socket)
         return response
 
     def _refuse(self, request: web.Request) -> Rule | None:
@@ -217,10 +218,11 @@ class LocalSignaling:
             return rules.ORIGIN_MISSING
         return None
 
-    async def _connected(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
-        request: web.Request = environ["aiohttp.request"]
-        member = Member(request["number"], sid, request["socket"])
-        self._sockets.add(member.socket)
+    async def _connected(self, sid: str, _environ: dict[str, Any], auth: Any) -> None:
+        visit = VISIT.get()
+        assert visit.socket is not None  # noqa: S101
+        self._sockets.add(visit.socket)
+        member = Member(visit.number, sid, visit.socket)
         token = auth.get("token") if isinstance(auth, dict) else None
         rule = rules.CONNECTED if token else rules.CONNECT_TOKEN
         fault = self.faults.take(CONNECT_KINDS, CONNECT) if token else None
@@ -231,7 +233,6 @@ class LocalSignaling:
             raise Refused(fault.text)
         self.sessions.members[sid] = member
         if fault is not None:
-            # Not before the answer has left.
             self._tasks.start("afterwards", self._delivery.strike(member, fault))
 
     async def _disconnected(self, sid: str, reason: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
 
 import attrs
 
@@ -79,6 +80,16 @@ class PrusaCameraStand:
     def jwt(self) -> str:
         """What a viewer authenticates with, and a Bearer token."""
         return self.connect.account.session
+
+    @property
+    def videos(self) -> dict[str, bytes]:
+        """The videos that Prusa Connect has of the camera, by their jobs' names."""
+        return self.connect.account.cameras[self.token].videos
+
+    def video_url(self, job_name: str) -> str:
+        """Where Prusa Connect has a video."""
+        place = f"{quote(self.token)}/{quote(job_name, safe='')}.mp4"
+        return f"{self.url}/c/timelapse/{place}"
 
     async def __aenter__(self) -> Self:
         try:

@@ -9,9 +9,12 @@ python-socketio's server is a good one; what it would never do is done below it.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from aiohttp import WSMsgType, web
 
 from moonraker_prusacam.emulator.connect.wire import reset_on_close
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 PING = "2"  # Engine.IO
 OPEN = "0"
+CONNECTED = "40"  # Engine.IO, message; Socket.IO, connect
 TEXT_TYPES = (WSMsgType.TEXT, WSMsgType.BINARY)
 OLD_OPEN = {
     "sid": "AAAAAAAAAAAAAAAAAAAA",
@@ -32,7 +36,19 @@ OLD_OPEN = {
     "pingInterval": 25000,
     "pingTimeout": 5000,
 }
-OLD_CONNECTED = "40"
+
+
+@attrs.define(eq=False)
+class Visit:
+    """One who came to the door, and how it is treated."""
+
+    number: int
+    fault: Fault | None = None
+    socket: GuardedSocket | None = None
+
+
+# That of the connection that the current task serves.
+VISIT: ContextVar[Visit] = ContextVar("visit")
 
 
 class GuardedSocket:
@@ -51,12 +67,15 @@ class GuardedSocket:
         self._fault: Fault | None = None
         self._response = web.WebSocketResponse(max_msg_size=self._max_bytes)
         self.stalled = False
+        # The answer to the namespace's CONNECT has left.
+        self.greeted = asyncio.Event()
 
     async def __call__(self, environ: dict[str, Any]) -> web.StreamResponse:
         """Serve the request of ``environ`` until its end."""
         request: web.Request = environ["aiohttp.request"]
-        self._request, self._fault = request, request.get("fault")
-        request["socket"] = self
+        visit = VISIT.get()
+        visit.socket = self
+        self._request, self._fault = request, visit.fault
         await self._response.prepare(request)
         await self._handler(self)
         return self._response
@@ -82,6 +101,8 @@ class GuardedSocket:
             await self._response.send_bytes(message)
         else:
             await self._response.send_str(message)
+            if message.startswith(CONNECTED):
+                self.greeted.set()
 
     async def close(self) -> None:
         """End the connection; while stalled, not before the client does."""
@@ -127,7 +148,7 @@ async def answer_of_old(
     if patience_s is not None:
         opening |= {"pingInterval": 0, "pingTimeout": round(patience_s * 1000)}
     await response.send_str(OPEN + json.dumps(opening))
-    await response.send_str(OLD_CONNECTED)
+    await response.send_str(CONNECTED)
     async for _ in response:
         pass
     return response

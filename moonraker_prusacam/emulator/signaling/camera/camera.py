@@ -129,7 +129,7 @@ class VirtualPrusaCamera:
         self.faults.add(faults)
 
     def release(self) -> None:
-        """Let a video go on that is stuck."""
+        """Let a video go on that is stuck, or the next one that gets stuck."""
         self._renderer.release()
 
     async def take_picture(self) -> bytes:

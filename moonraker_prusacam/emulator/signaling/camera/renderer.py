@@ -47,7 +47,7 @@ class Renderer:
         self._released = asyncio.Event()
 
     def release(self) -> None:
-        """Let a video go on that is stuck."""
+        """Let a video go on that is stuck, or the next one that gets stuck."""
         self._released.set()
 
     async def render(self, timelapse: Timelapse, fps: int) -> bytes:
@@ -74,7 +74,7 @@ class Renderer:
         return video
 
     async def _stick(self, seconds: float | None) -> None:
-        self._released.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._released.wait()
+        self._released.clear()

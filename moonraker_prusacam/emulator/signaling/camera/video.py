@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.timelapse.video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 ENCODE_TIMEOUT_S = 60.0
 PICTURE = "{:06d}.jpg"
@@ -27,8 +27,7 @@ EVEN = "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p"
 
 async def encode(frames: Sequence[bytes], fps: int) -> bytes:
     """The MP4 of ``frames``; raises RenderError, FfmpegMissing."""
-    with tempfile.TemporaryDirectory(prefix="prusacam-camera-") as name:
-        folder = Path(name)
+    async with workspace({}, None) as folder:
         await asyncio.to_thread(_write, folder, frames)
         ffmpeg = FFmpeg(await asyncio.to_thread(find_ffmpeg, None))
         arguments = ["-framerate", str(fps), "-i", PICTURES, "-vf", EVEN]
