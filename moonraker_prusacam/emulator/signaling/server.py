@@ -69,6 +69,7 @@ class LocalSignaling:
         self._judge = Judge(connect.account, self.sessions)
         self._sockets: set[GuardedSocket] = set()
         self._knocks = 0
+        self._closed = False
         self._tasks = TaskOwner("local-signaling")
         self._server = self._make_server(ping_interval_s, ping_timeout_s)
         self._delivery = Delivery(self._server, self.log)
@@ -157,8 +158,12 @@ class LocalSignaling:
 
     async def aclose(self) -> None:
         """End all connections. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         for socket in self._sockets:
             socket.reset()
+        await self._server.shutdown()
         await self._tasks.aclose()
 
     def _make_server(self, ping_interval_s: float, ping_timeout_s: float) -> Any:

@@ -59,6 +59,7 @@ class Connection:
         self._received = received
         self._changed = changed
         self._client: Any = None
+        self._closed = False
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._tasks = TaskOwner("prusa-camera-connection")
@@ -69,6 +70,7 @@ class Connection:
 
     async def aclose(self) -> None:
         """Leave for ever. Idempotent."""
+        self._closed = True
         await self.leave()
         await self._tasks.aclose()
 
@@ -103,7 +105,9 @@ class Connection:
 
     async def _run(self) -> None:
         delay_s = FIRST_DELAY_S
-        while True:
+        # The waits of python-socketio lose a cancellation that comes together with what
+        # they wait for (asyncio.wait_for before Python 3.12).
+        while not self._closed:
             await self._wanted.wait()
             try:
                 await self._serve()
@@ -143,9 +147,10 @@ class Connection:
             )
             if code != 0:
                 raise ConnectionRefusedError(f"acknowledged with {code!r}")
-            self._client = client
-            self._set_joined(True)
-            await over.wait()
+            if self._wanted.is_set():
+                self._client = client
+                self._set_joined(True)
+                await over.wait()
         finally:
             self._client = None
             self._set_joined(False)
