@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .camera import LocalCamera
-    from .faults import Fault, FaultPlan
+    from .faults import Fault
+    from .plan import FaultPlan
 
 Judge: TypeAlias = "Callable[[web.Request, bytes], Answer]"
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
@@ -34,6 +35,7 @@ BODY_TIMEOUT_S = 30.0
 WIRE_KINDS = frozenset(
     {
         FaultKind.RESET_RESPONSE,
+        FaultKind.CUT_RESPONSE,
         FaultKind.SLOW_RESPONSE,
         FaultKind.CLOSE_IDLE,
         FaultKind.WRONG_LENGTH,
@@ -57,7 +59,9 @@ class _Exchange:
 class Exchanges:
     """Treats requests one by one; ``done`` is notified after each."""
 
-    def __init__(self, account: Account, faults: FaultPlan, log: RequestLog) -> None:
+    def __init__(
+        self, account: Account, faults: FaultPlan[Fault], log: RequestLog
+    ) -> None:
         self.max_in_flight = 0
         self.closing = asyncio.Event()
         self.done = asyncio.Condition()
