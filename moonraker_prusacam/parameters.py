@@ -46,6 +46,10 @@ class Parameters:
             raise refusal(f"'{name}' is missing, or no text")
         return value
 
+    def optional_text(self, name: str) -> str | None:
+        """A text; None where it is not given."""
+        return None if self._params.get(name) is None else self.text(name)
+
     def boolean(self, name: str) -> bool | None:
         """True or false; None where it is not given."""
         value = self._params.get(name)

@@ -32,6 +32,9 @@ GROUND = {
 }
 MIDDLE = {
     "config",
+    "config_file",
+    "camera_section",
+    "addresses",
     "ini",
     "option",
     "source_url",
@@ -44,14 +47,26 @@ MIDDLE = {
 }
 # The rooms of one floor never meet; app puts them together.
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
-TOP = {"methods", "video_methods", "parameters", "app", "status", "doctor"}
+TOP = {
+    "methods",
+    "camera_methods",
+    "video_methods",
+    "parameters",
+    "app",
+    "status",
+    "doctor",
+}
 DOOR = {
     "cli",
     "cli_call",
+    "cli_camera",
+    "cli_camera_add",
+    "cli_camera_probe",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
     "cli_timelapse",
+    "cli_trust",
     "__main__",
 }
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)
