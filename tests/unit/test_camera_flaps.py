@@ -134,7 +134,7 @@ async def test_camera_when_it_flaps_200_times_then_nothing_is_left(
                     await asyncio.sleep(0.01)
         finally:
             await of.aclose()
-        after = await look()
+    after = await look()
     assert of.scanner_stats.frames >= FLAPS * 0.9
     assert warm is not None
     print(f"{kind}: {(after.resident_bytes - warm.resident_bytes) / 1e6:+.2f} MB")

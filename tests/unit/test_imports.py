@@ -15,7 +15,7 @@ from pathlib import Path
 import moonraker_prusacam
 
 PACKAGE = Path(moonraker_prusacam.__file__).parent
-TIMEOUT_S = 30.0
+TIMEOUT_S = 55.0
 # Compiled by setup.py where there is a compiler; run on import; needs Moonraker.
 NOT_ALWAYS = ("_scanner_c", ".__main__", ".component")
 # Alone: whatever an earlier import loaded of our package is forgotten.
