@@ -39,15 +39,40 @@ def connect(host: str, port: int) -> None:
         fail(f"{host} port {port}: {error.strerror}")
 
 
+@emulator.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8091,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["wire", "seed"]),
+    default="wire",
+    show_default=True,
+    help="The layout of messages: as seen, or as first described.",
+)
+def signaling(host: str, port: int, profile: str) -> None:
+    """Run a virtual Prusa camera until it is told to stop.
+
+    With it run the signalling service that it is connected to, and a local Prusa
+    Connect, at one address. docs/emulator.md tells what they can do.
+    """
+    try:
+        perform(_run_signaling(host, port, profile))
+    except OSError as error:
+        fail(f"{host} port {port}: {error.strerror}")
+
+
 async def _run_connect(host: str, port: int) -> None:
     from .emulator.connect import LocalConnect
 
     server = LocalConnect(host=host, port=port)
     camera = server.add_camera()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, stop.set)
+    stop = _stop_signal()
     try:
         await server.start()
         click.echo(
@@ -60,3 +85,28 @@ async def _run_connect(host: str, port: int) -> None:
         await stop.wait()
     finally:
         await server.aclose()
+
+
+async def _run_signaling(host: str, port: int, profile: str) -> None:
+    from .emulator.signaling import PrusaCameraStand
+
+    stop = _stop_signal()
+    async with PrusaCameraStand(host=host, port=port, profile=profile) as stand:
+        click.echo(
+            f"server:      {stand.url}\n"
+            f"token:       {stand.token}\n"
+            f"fingerprint: {stand.fingerprint}\n"
+            f"jwt:         {stand.jwt}\n"
+            f"camera:      {stand.url}/_ctl/prusa-camera\n"
+            f"log:         {stand.url}/_ctl/signaling/transcript"
+        )
+        await stop.wait()
+
+
+def _stop_signal() -> asyncio.Event:
+    """What is set when the program is told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    return stop
