@@ -4,10 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks and controls one Prusa camera through the signalling server of Prusa Connect.
 
-Sources: the events and numbers as they were reconstructed from Prusa Connect's web
-page, and captures of the service where they disagree; docs/prusa-connect.md tells
-which is which. A camera answers what it is asked, and applies what it is told without
-an answer.
+A camera answers what it is asked, and applies what it is told without an answer.
+docs/prusa-connect.md has the sources, and what is assumed.
 """
 
 from __future__ import annotations
@@ -327,9 +325,8 @@ class Viewer:
 
     def _must_have(self, kind: type[Message]) -> None:
         if not self._codec.has(kind):
-            raise MessageUnsupported(
-                f"the profile '{self._codec.profile}' has no {kind.__name__}"
-            )
+            profile = self._codec.profile
+            raise MessageUnsupported(f"the profile '{profile}' has no {kind.__name__}")
 
     def _receive(self, event: str, value: object) -> None:
         kind = KINDS.get(event)
