@@ -27,6 +27,7 @@
     ├─ SignalingError              the Prusa camera protocol
     │   ├─ MessageMalformed        octets are no such message     (ValueError)
     │   ├─ MessageUnsupported      the profile has no place for it
+    │   ├─ SignalingOptionError    a value out of its range       (ValueError)
     │   ├─ SignalingUnavailable    absent, silent, closed         (ConnectionError)
     │   └─ SignalingRefused        the server or the camera said no
     ├─ ControlError                the control socket
@@ -225,9 +226,13 @@ class SnapshotUnfit(PrusacamError):
 
 
 class SignalingError(PrusacamError):
-    """Trouble with the Prusa camera protocol."""
+    """Trouble with the Prusa camera protocol; ``advice`` is what a person can do."""
 
     http_status = 502
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class MessageMalformed(SignalingError, ValueError):
@@ -240,6 +245,12 @@ class MessageUnsupported(SignalingError):
     http_status = 400
 
 
+class SignalingOptionError(SignalingError, ValueError):
+    """A value is outside of what a camera takes; the text names value and range."""
+
+    http_status = 400
+
+
 class SignalingUnavailable(SignalingError, ConnectionError):
     """The signalling server is absent or silent, or has closed the connection."""
 
@@ -248,11 +259,22 @@ class SignalingUnavailable(SignalingError, ConnectionError):
 
 
 class SignalingRefused(SignalingError):
-    """The server or the camera refused; ``code`` is that of its acknowledgement."""
+    """The server or the camera refused; ``code`` is that of its acknowledgement.
 
-    def __init__(self, message: str, *, code: int | None = None) -> None:
-        super().__init__(message)
+    One that is ``retryable`` may pass by itself.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        advice: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice)
         self.code = code
+        self.retryable = retryable
 
 
 class ControlError(PrusacamError):

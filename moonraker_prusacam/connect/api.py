@@ -170,7 +170,7 @@ class ConnectApi:
         except TimeoutError:
             trouble = f"no answer from {self._server.host} in time"
         except (aiohttp.ClientError, OSError) as error:
-            trouble = f"{self._server.host}: {_describe(error)}"
+            trouble = f"{self._server.host}: {described(error)}"
         else:
             return reply
         # Not inside the handler: aiohttp's errors carry the headers of the request.
@@ -237,7 +237,7 @@ def _origin(location: str) -> str:
         return ""
 
 
-def _describe(error: Exception) -> str:
+def described(error: Exception) -> str:
     """A connection error in words; nothing of the request is in them."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the name cannot be resolved; check the network and its DNS"

@@ -98,6 +98,16 @@ class Codec:
         """Whether the profile knows this kind of message."""
         return kind in self._profile.layouts
 
+    def fitting(self, message: M) -> M:
+        """``message`` without the values that the profile has no place for."""
+        places = self._layout(type(message)).fields
+        lost = {
+            attribute.name: attribute.default
+            for attribute in attrs.fields(type(message))
+            if attribute.name not in places and attribute.name != "raw"
+        }
+        return attrs.evolve(message, **lost)
+
     def _layout(self, kind: type[Message]) -> Layout:
         try:
             return self._profile.layouts[kind]
