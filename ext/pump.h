@@ -52,6 +52,7 @@ typedef struct payload {
 typedef struct viewer_stats {
     int channel;
     char label[PUMP_LABEL_BYTES];
+    char name[PUMP_LABEL_BYTES];
     int64_t opened_ns;
     uint64_t frames, skipped, bytes;
     double fps;
@@ -61,6 +62,7 @@ typedef struct viewer {
     int fd;
     int channel;
     uint64_t generation;      /* of the channel when the viewer came */
+    int is_dismissed;         /* protected by the mutex */
     struct viewer *next;
     /* The thread's own. */
     uint8_t *head;            /* what goes before the first part; NULL when sent */
@@ -99,6 +101,7 @@ typedef struct pump {
     payload *released;        /* nobody sends them any more */
     pump_stats stats;
     int stopping;
+    int dismissed;            /* there are viewers that the thread is to close */
     int64_t stall_ns, repeat_ns, tick_ns;
     int epoll, wake;
     viewer *viewers;          /* the thread's own list */
@@ -219,7 +222,8 @@ static inline void pump_end(pump *p, int number) {
 
 /* Takes the descriptor and a malloc'd head over; -1 when there is no memory. */
 static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
-                           size_t head_bytes, int64_t interval_ns, const char *label) {
+                           size_t head_bytes, int64_t interval_ns, const char *label,
+                           const char *name) {
     viewer *v = calloc(1, sizeof *v);
     if (v == NULL)
         return -1;
@@ -231,6 +235,7 @@ static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
     v->progress_ns = v->window_ns = v->stats.opened_ns = pump_now_ns();
     v->stats.channel = number;
     snprintf(v->stats.label, sizeof v->stats.label, "%s", label);
+    snprintf(v->stats.name, sizeof v->stats.name, "%s", name);
     pthread_mutex_lock(&p->lock);
     channel *c = &p->channels[number];
     v->generation = c->generation;
@@ -242,6 +247,33 @@ static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
     pthread_mutex_unlock(&p->lock);
     pump_poke(p);
     return 0;
+}
+
+/* With the lock held: mark those of a list that fit; how many there were. */
+static inline int pump_dismiss_in(viewer *list, int number, const char *name) {
+    int count = 0;
+    for (viewer *v = list; v != NULL; v = v->next) {
+        int fits = name == NULL ||
+                   strncmp(v->stats.name, name, sizeof v->stats.name - 1) == 0;
+        if (v->channel == number && fits && !v->is_dismissed) {
+            v->is_dismissed = 1;
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Close streams of a channel at once, whatever is under way: those of a name, or all
+ * where it is NULL; how many. */
+static inline int pump_dismiss(pump *p, int number, const char *name) {
+    pthread_mutex_lock(&p->lock);
+    int count = pump_dismiss_in(p->viewers, number, name) +
+                pump_dismiss_in(p->arrivals, number, name);
+    p->dismissed |= count > 0;
+    pthread_mutex_unlock(&p->lock);
+    if (count > 0)
+        pump_poke(p);
+    return count;
 }
 
 static inline pump_stats pump_read_stats(pump *p) {

@@ -56,6 +56,7 @@ cdef extern from "pump_thread.h" nogil:
     ctypedef struct viewer_stats:
         int channel
         char *label
+        char *name
         int64_t opened_ns
         uint64_t frames
         uint64_t skipped
@@ -89,7 +90,8 @@ cdef extern from "pump_thread.h" nogil:
     void pump_show(pump *p, int number, payload *picture)
     void pump_end(pump *p, int number)
     int pump_add(pump *p, int fd, int number, uint8_t *head, size_t head_bytes,
-                 int64_t interval_ns, const char *label)
+                 int64_t interval_ns, const char *label, const char *name)
+    int pump_dismiss(pump *p, int number, const char *name)
     void pump_show_frame(pump *p, int number, frame_t *frame, int64_t expires_ns)
     void pump_show_in_channel(void *context, frame_t *frame, int64_t expires_ns)
     int pump_read_viewers(pump *p, viewer_stats *told, int most)
@@ -185,6 +187,15 @@ cdef class Channel:
             pump_end(self._pump._native, self._number)
             self._pump._collect()
 
+    def dismiss(self, name=None):
+        """Close streams at once, those of ``name`` or all; see the Python twin."""
+        if self._pump._closed:
+            return 0
+        if name is None:
+            return pump_dismiss(self._pump._native, self._number, NULL)
+        cdef bytes text = name.encode("ascii", "replace")
+        return pump_dismiss(self._pump._native, self._number, text)
+
     @property
     def viewers(self):
         """How many streams are open."""
@@ -258,12 +269,15 @@ cdef class StreamPump:
         self._native.channel_count += 1
         return made
 
-    def add(self, sock, Channel channel not None, head, *, fps=None, label=""):
+    def add(
+        self, sock, Channel channel not None, head, *, fps=None, label="", name=""
+    ):
         """Take a connected socket over and stream ``channel`` into it, after ``head``."""
         self._check_open()
         prepare(sock, self._lowat_bytes)
         cdef bytes text = bytes(head)
-        cdef bytes name = label.encode("ascii", "replace")
+        cdef bytes told = label.encode("ascii", "replace")
+        cdef bytes own = name.encode("ascii", "replace")
         cdef size_t size = len(text)
         cdef const char *start = text
         cdef uint8_t *copy = <uint8_t *>malloc(size or 1)
@@ -274,7 +288,7 @@ cdef class StreamPump:
         self._start()
         cdef int fd = sock.detach()
         if pump_add(
-            self._native, fd, channel._number, copy, size, interval_ns, name
+            self._native, fd, channel._number, copy, size, interval_ns, told, own
         ) < 0:
             free(copy)
             socket_module.close(fd)
@@ -322,6 +336,7 @@ cdef class StreamPump:
             return [
                 ViewerStats(
                     label=told[i].label.decode("ascii"),
+                    name=told[i].name.decode("ascii"),
                     fps=told[i].fps,
                     frames=told[i].frames,
                     skipped=told[i].skipped,

@@ -254,6 +254,18 @@ static inline void pump_tick(pump *p, int64_t now_ns, int64_t *due_ns) {
     }
 }
 
+/* Those whose streams somebody ended. */
+static inline void pump_close_dismissed(pump *p) {
+    for (viewer *v = p->viewers, *next; v != NULL; v = next) {
+        next = v->next;
+        pthread_mutex_lock(&p->lock);
+        int is_dismissed = v->is_dismissed;
+        pthread_mutex_unlock(&p->lock);
+        if (is_dismissed)
+            pump_close_viewer(p, v);
+    }
+}
+
 static inline int pump_timeout_ms(int64_t now_ns, int64_t due_ns) {
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
@@ -287,11 +299,14 @@ static inline void pump_run(pump *p) {
             }
         }
         pthread_mutex_lock(&p->lock);
-        int is_stopping = p->stopping;
+        int is_stopping = p->stopping, must_close = p->dismissed;
+        p->dismissed = 0;
         pthread_mutex_unlock(&p->lock);
         pump_welcome(p);
         if (is_stopping)
             break;
+        if (must_close)
+            pump_close_dismissed(p);
         int64_t now_ns = pump_now_ns();
         if (now_ns >= tick_ns) {
             tick_ns = now_ns + p->tick_ns;

@@ -454,6 +454,7 @@ cdef class Scanner:
             self.check_free()
             self.revoke()
             capsule = PyCapsule_New(&self.framer, FRAMER_CAPSULE, NULL)
+            framer_tell(&self.framer)  # of what was fed until now
             self.is_lent = True
             return capsule
 

@@ -22,11 +22,12 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from .addresses import base_url
 from .camera import Camera
+from .camera.examination import Examiner
 from .camera.intake import IMPLEMENTATION as INTAKE
 from .camera.scanner import IMPLEMENTATION as SCANNER
 from .camera.sources import Host, open_source
-from .config import NGINX_PATHS
 from .connect.api import ConnectApi
 from .connect.identity import fingerprint_path, load_or_create_fingerprint
 from .connect.info import describer
@@ -69,12 +70,14 @@ class Engine:
             for camera in config.cameras
         }
         self.pump = StreamPump(config.engine.max_viewers)
+        self.examiner = Examiner()
         self.web = WebServer(
             config.engine.host,
             config.engine.port,
             list(self.cameras.values()),
             self.pump,
             self.status,
+            self.examiner,
         )
         self.uploaders: list[SnapshotUploader] = []
         self.timelapse: Timelapse | None = None
@@ -246,12 +249,9 @@ class Engine:
 
     def _address(self, camera: Camera, page: str) -> str:
         """Where browsers find ``page``; a placeholder keeps their views alive."""
-        host, port = self.config.engine.host, self.web.port
-        literal = f"[{host}]" if ":" in host else host
-        base = camera.config.webcam_url
-        base = base or NGINX_PATHS.get(port, f"http://{literal}:{port}/")
+        base = base_url(self.config.engine, camera.config, self.web.port)
         which = f"camera={quote(camera.name)}&" if len(self.cameras) > 1 else ""
-        return f"{base.rstrip('/')}/{page}?{which}placeholder=1"
+        return f"{base}/{page}?{which}placeholder=1"
 
     async def _open_uploader(self, config: ConnectConfig) -> SnapshotUploader:
         path = fingerprint_path(self.config.engine.state_path, config.camera)

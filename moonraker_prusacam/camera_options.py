@@ -241,6 +241,9 @@ def mistakes(camera: CameraConfig, written: Mapping[str, Option]) -> list[Mistak
         if name in written and f"{name}_file" in written
     ]
     is_bambu = camera.source.scheme == "bambu"
+    if is_bambu and camera.certificate == "verify":
+        text_of = "a printer's certificate names no host: it can only be pinned"
+        found.append(Mistake(text_of, "certificate"))
     has_code = "access_code" in written or "access_code_file" in written
     if is_bambu and not has_code:
         found.append(

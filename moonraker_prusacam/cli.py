@@ -32,6 +32,7 @@ from .cli_call import (
     socket_option,
     socket_path,
 )
+from .cli_camera import camera as camera_group
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
@@ -67,6 +68,7 @@ def main() -> None:
     """
 
 
+main.add_command(camera_group)
 main.add_command(timelapse)
 main.add_command(emulator)
 main.add_command(connect)
@@ -231,7 +233,7 @@ def _camera_table(cameras: list[dict[str, Any]]) -> Table:
             f"{camera['fps']:.1f}",
             "-" if age_ms is None else f"{age_ms:.0f} ms",
             str(camera["viewers"]),
-            escape(camera["reason"]),
+            escape(": ".join(filter(None, (camera["reason"], camera["advice"])))),
         )
     return table
 

@@ -104,13 +104,11 @@ def _finish(plan: ImportPlan, write: bool) -> bool:
         return True
     if write and not plan.lacks_source:
         plan.write_configuration()
-        click.echo(f"Added to {plan.file}:\n\n{plan.sections}")
+        click.echo(f"Added to {plan.file}:\n\n{plan.shown}")
         return True
-    click.echo(f"This belongs into {plan.file}:\n\n{plan.sections}")
+    click.echo(f"This belongs into {plan.file}:\n\n{plan.shown}")
     if plan.lacks_source:
-        click.echo(
-            "SOURCE stands for an address that this version can read, tcp://HOST:PORT."
-        )
+        click.echo("SOURCE stands for the camera: docs/cameras.md tells what there is.")
     if write:
         click.echo("Nothing was added to it, since the source is missing.", err=True)
     return not write

@@ -7,11 +7,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+from typing import TYPE_CHECKING
 
 import click
 
 from .cli_call import fail, perform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+port_type = click.IntRange(0, 65535)
+host_option = click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to listen."
+)
 
 
 @click.group()
@@ -20,10 +30,10 @@ def emulator() -> None:
 
 
 @emulator.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@host_option
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=port_type,
     default=8090,
     show_default=True,
     help="The port; 0 takes a free one.",
@@ -40,10 +50,10 @@ def connect(host: str, port: int) -> None:
 
 
 @emulator.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@host_option
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=port_type,
     default=8091,
     show_default=True,
     help="The port; 0 takes a free one.",
@@ -72,41 +82,90 @@ async def _run_connect(host: str, port: int) -> None:
 
     server = LocalConnect(host=host, port=port)
     camera = server.add_camera()
-    stop = _stop_signal()
+    with _told_to_stop() as stop:
+        try:
+            await server.start()
+            click.echo(
+                f"server:  {server.url}\n"
+                f"token:   {camera.token}\n"
+                f"printer: {camera.printer.uuid}\n"
+                f"session: {server.account.session}\n"
+                f"log:     {server.url}/_ctl/log"
+            )
+            await stop.wait()
+        finally:
+            await server.aclose()
+
+
+@emulator.command()
+@host_option
+@click.option(
+    "--port",
+    type=port_type,
+    default=6000,
+    show_default=True,
+    help="The port; 0 takes a free one, but real printers have 6000.",
+)
+@click.option("--code", default="12345678", show_default=True, help="The access code.")
+@click.option("--serial", default="01P00A000000001", show_default=True)
+def bambu(host: str, port: int, code: str, serial: str) -> None:
+    """Run the camera of an A1 or P1 printer until it is told to stop.
+
+    Its certificate is another one each time, as after a change of the printer.
+    """
     try:
-        await server.start()
-        click.echo(
-            f"server:  {server.url}\n"
-            f"token:   {camera.token}\n"
-            f"printer: {camera.printer.uuid}\n"
-            f"session: {server.account.session}\n"
-            f"log:     {server.url}/_ctl/log"
+        perform(_run_bambu(host, port, code, serial))
+    except OSError as error:
+        fail(f"{host} port {port}: {error.strerror}")
+
+
+async def _run_bambu(host: str, port: int, code: str, serial: str) -> None:
+    import tempfile
+    from pathlib import Path
+
+    from .camera.certificate import certificate
+    from .emulator.bambu import ChamberCamera, Drawing
+    from .emulator.certificates import device_context
+
+    with tempfile.TemporaryDirectory() as folder, _told_to_stop() as stop:
+        context, shown = device_context(Path(folder), serial, "BBL CA")
+        camera = ChamberCamera(
+            context, Drawing(), access_code=code, host=host, port=port
         )
-        await stop.wait()
-    finally:
-        await server.aclose()
+        try:
+            await camera.start()
+            click.echo(
+                f"camera: {camera.host}:{camera.port}\n"
+                f"code:   {code}\n"
+                f"serial: {serial}\n"
+                f"sha256: {certificate(shown).fingerprint}"
+            )
+            await stop.wait()
+        finally:
+            await camera.aclose()
 
 
 async def _run_signaling(host: str, port: int, profile: str) -> None:
     from .emulator.signaling import PrusaCameraStand
 
-    stop = _stop_signal()
-    async with PrusaCameraStand(host=host, port=port, profile=profile) as stand:
-        click.echo(
-            f"server:      {stand.url}\n"
-            f"token:       {stand.token}\n"
-            f"fingerprint: {stand.fingerprint}\n"
-            f"jwt:         {stand.jwt}\n"
-            f"camera:      {stand.url}/_ctl/prusa-camera\n"
-            f"log:         {stand.url}/_ctl/signaling/transcript"
-        )
-        await stop.wait()
+    with _told_to_stop() as stop:
+        async with PrusaCameraStand(host=host, port=port, profile=profile) as stand:
+            click.echo(
+                f"server:      {stand.url}\n"
+                f"token:       {stand.token}\n"
+                f"fingerprint: {stand.fingerprint}\n"
+                f"jwt:         {stand.jwt}\n"
+                f"camera:      {stand.url}/_ctl/prusa-camera\n"
+                f"log:         {stand.url}/_ctl/signaling/transcript"
+            )
+            await stop.wait()
 
 
-def _stop_signal() -> asyncio.Event:
-    """What is set when the program is told to stop."""
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
-    return stop
+    yield stop

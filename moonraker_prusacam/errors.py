@@ -16,6 +16,7 @@
     │   └─ SourceUnfit             what comes is no MJPEG         (ValueError)
     ├─ FrameError                  not a picture, or too large    (ValueError)
     ├─ CameraNotFound              no camera of that name         (LookupError)
+    ├─ CameraBusy                  somebody else has it tested
     ├─ FrameUnavailable            no frame that is fresh enough
     ├─ FfmpegMissing               there is none that can be run
     ├─ RequestError                a viewer's parameter is wrong  (ValueError)
@@ -153,6 +154,13 @@ class CameraNotFound(PrusacamError, LookupError):
     """No camera of that name is configured."""
 
     http_status = 404
+
+
+class CameraBusy(PrusacamError):
+    """The camera is being tested for somebody else."""
+
+    retryable = True
+    http_status = 409
 
 
 class FrameUnavailable(PrusacamError):

@@ -15,6 +15,7 @@ import base64
 import time
 from typing import TYPE_CHECKING, Any
 
+from .camera_methods import CameraMethods
 from .control.protocol import INVALID_PARAMS
 from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
@@ -61,6 +62,7 @@ class Methods:
             "timelapse.list": self.timelapse_list,
             "connect.upload": self.connect_upload,
             "connect.status": self.connect_status,
+            **CameraMethods(self._engine).table,
             **VideoMethods(self._engine).table,
             **PrusaCameraMethods(self._engine).table,
         }

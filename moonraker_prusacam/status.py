@@ -40,6 +40,7 @@ def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:
     viewers = feed.list_viewers()
     return {
         "name": camera.name,
+        "source": str(config.source),
         "state": str(status.state),
         "reason": status.reason,
         "advice": status.advice,
@@ -57,6 +58,8 @@ def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:
         "without_memory": stats.starved,
         "not_taken": camera.overrun,
         "connects": camera.connects,
+        "attempt": _attempt(camera),
+        "consumers": camera.demand.consumers,
         "latency_ms": {
             "receive": percentiles(camera.receive_ms),
             "deliver": percentiles(feed.delays_ms),
@@ -71,6 +74,7 @@ def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:
         "streams": [
             {
                 "address": viewer.label,
+                "viewer": viewer.name,
                 "fps": round(viewer.fps, 2),
                 "frames": viewer.frames,
                 "skipped": viewer.skipped,
@@ -83,6 +87,21 @@ def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:
         "rotation": config.rotation,
         "flip_horizontal": config.flip_horizontal,
         "flip_vertical": config.flip_vertical,
+    }
+
+
+def _attempt(camera: Camera) -> dict[str, Any] | None:
+    """The stages of the newest connection, None before the first one."""
+    if not camera.connects:
+        return None
+    attempt = camera.attempt
+    return {
+        "age_s": round(attempt.age_s, 1),
+        "is_over": attempt.is_over,
+        "stages_ms": {
+            str(stage): round(took_s * 1e3, 1)
+            for stage, took_s in attempt.durations_s.items()
+        },
     }
 
 

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from .camera import Camera, CameraState, CameraStatus
+from .camera import Camera
 from .scanner import Frame, PoolStats, Scanner, ScannerStats
+from .state import CameraState, CameraStatus
 
 __all__ = [
     "Camera",

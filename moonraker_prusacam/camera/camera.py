@@ -14,22 +14,27 @@ the newest one is looked up when somebody asks for it.
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
-import random
 import time
 from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.errors import FrameUnavailable, SourceError
+from moonraker_prusacam.errors import (
+    FfmpegMissing,
+    FrameUnavailable,
+    SourceError,
+    SourceUnavailable,
+)
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
 from .attempt import Stage
+from .backoff import Backoff
 from .demand import Demand
 from .receiver import Receiver
 from .scanner import Scanner
+from .state import TROUBLE, CameraState, CameraStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,36 +54,6 @@ IDLE_REASON = "nobody watches; it begins when somebody does"
 STALLED_ADVICE = "restart the camera, or what serves it"
 
 
-class CameraState(enum.StrEnum):
-    """What a viewer can expect."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALLED = "stalled"
-    FAILED = "failed"
-
-
-TROUBLE = (CameraState.STALLED, CameraState.FAILED)
-
-
-@attrs.frozen
-class CameraStatus:
-    """A camera's state, since when (unix seconds), and why, in words.
-
-    ``advice`` is what a person can do about it, or "".
-    """
-
-    state: CameraState
-    reason: str
-    since: float
-    last_frame: float | None = None
-    advice: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.reason}: {self.advice}" if self.advice else self.reason
-
-
 class Camera:
     """A configured source and its newest frame."""
 
@@ -94,7 +69,8 @@ class Camera:
         )
         self._receiver = Receiver(self._scanner, self._arrived)
         self._next: asyncio.Future[None] | None = None
-        self._delay_s = FIRST_DELAY_S
+        self._backoff = Backoff(FIRST_DELAY_S)
+        self._begun = asyncio.Event()
         self._connects = 0
         self._pending: SourceError | None = None
         self._status = CameraStatus(
@@ -161,7 +137,11 @@ class Camera:
     @property
     def fps(self) -> float:
         """Frames a second over the last FPS_WINDOW_S seconds."""
-        since = time.monotonic_ns() - int(FPS_WINDOW_S * 1e9)
+        return self.rate(FPS_WINDOW_S)
+
+    def rate(self, window_s: float) -> float:
+        """Frames a second over the last ``window_s``; 0 where that cannot be told."""
+        since = time.monotonic_ns() - int(window_s * 1e9)
         recent = [last for _, last in self._receiver.recent_ns if last > since]
         # Frames that came with one read have one time.
         if len(recent) < 2 or recent[-1] == recent[0]:
@@ -242,6 +222,19 @@ class Camera:
         finally:
             self.on_state.remove(look)
 
+    def retry(self) -> float:
+        """Try again as soon as the source may be asked; in how many seconds that is.
+
+        Who has refused us is left alone for a while, whoever asks.
+        """
+        self._backoff.hasten()
+        return self._backoff.left_alone_s
+
+    async def next_attempt(self) -> Attempt:
+        """The attempt that begins next, at its begin."""
+        await self._begun.wait()
+        return self.attempt
+
     def subscribe(self, callback: Callable[[Frame], None]) -> None:
         """Call ``callback`` with every frame from now on."""
         self._subscribers.append(callback)
@@ -263,8 +256,11 @@ class Camera:
         while True:
             self._become(CameraState.IDLE, IDLE_REASON)
             await self.demand.begin()
-            self._become(CameraState.CONNECTING, "waiting for the first frame")
-            self._delay_s = FIRST_DELAY_S
+            if (error := self.attempt.error) and self._backoff.left_alone_s:
+                self._become(CameraState.FAILED, str(error), error.advice)
+            else:
+                self._become(CameraState.CONNECTING, "waiting for the first frame")
+            self._backoff.reset(FIRST_DELAY_S)
             reading = self._tasks.start("read", self._read())
             try:
                 await self.demand.end()
@@ -276,28 +272,51 @@ class Camera:
 
     async def _read(self) -> None:
         """Read the source, for ever."""
+        # An on-demand camera may have been idle since it was refused.
+        if left_alone_s := self._backoff.left_alone_s:
+            await asyncio.sleep(left_alone_s)
         while True:
             self._connects += 1
             self._receiver.begin(self.config.warmup_frames)
-            least_delay_s = 0.0
+            attempt = self.attempt
+            self._begun.set()
+            self._begun = asyncio.Event()
+            error: SourceError | None = None
             try:
-                await self._source.run(self._receiver)
-            except SourceError as error:
+                error = await self._read_once()
+            finally:
+                attempt.end(error)
+            if error is not None:
                 self._lost(error)
-                least_delay_s = error.least_delay_s
-            except Exception as error:  # a bug in a source must not end the camera
-                log.exception("Camera %s: the source failed", self.name)
-                name = type(error).__name__
-                self._lost(
-                    SourceError(f"internal error ({name})", advice="see the log")
-                )
-            # Jitter keeps many cameras from knocking at one host in step.
-            jittered_s = self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311
-            await asyncio.sleep(max(min(jittered_s, LAST_DELAY_S), least_delay_s))
-            self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
+            least_s = error.least_delay_s if error else 0.0
+            await self._backoff.pause(LAST_DELAY_S, least_s)
+
+    async def _read_once(self) -> SourceError | None:
+        """Read the source until it fails; why it did."""
+        try:
+            await self._source.run(self._receiver)
+        except SourceError as error:
+            return error
+        except FfmpegMissing as error:
+            return SourceUnavailable(str(error))
+        except Exception as error:  # a bug in a source must not end the camera
+            log.exception("Camera %s: the source failed", self.name)
+            name = type(error).__name__
+            return SourceError(f"internal error ({name})", advice="see the log")
+        return None
 
     def _arrived(self, frames: list[Frame]) -> None:
-        self._delay_s = FIRST_DELAY_S
+        if self.fresh() is None:
+            # From before it fell silent: nobody had asked to be told of these.
+            self._receiver.want_next()
+        else:
+            self._is_live()
+        for frame in frames:
+            for callback in tuple(self._subscribers):
+                callback(frame)
+
+    def _is_live(self) -> None:
+        self._backoff.reset(FIRST_DELAY_S)
         self._pending = None
         self._receiver.reached(Stage.FIRST_FRAME)
         if self._next is not None:
@@ -306,9 +325,6 @@ class Camera:
         if self._status.state is not CameraState.LIVE:
             self._become(CameraState.LIVE, "frames arrive")
             self._watch(self.config.stale_after_s)
-        for frame in frames:
-            for callback in tuple(self._subscribers):
-                callback(frame)
 
     def _lost(self, error: SourceError) -> None:
         # While the last frame is young, viewers need not know of a short gap.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .scanner import Frame, Scanner
+    from .scanner import Frame, Scanner, ScannerStats
 
 
 class Silence(Exception):
@@ -50,6 +50,7 @@ class Receiver:
         self._intake = Intake(scanner, self._woken)
         self._ended: asyncio.Future[None] | None = None
         self.attempt = Attempt()
+        self.attempt.end(None)  # none has begun
         self.reached = self.attempt.reached
         self.want_all = self._intake.want_all
         self.want_next = self._intake.want_next
@@ -59,6 +60,11 @@ class Receiver:
     def newest(self) -> Frame | None:
         """The newest frame, whatever its age."""
         return self._intake.newest
+
+    @property
+    def stats(self) -> ScannerStats:
+        """What the scanner has counted, whoever reads."""
+        return self._scanner.stats
 
     @property
     def recent_ns(self) -> list[tuple[int, int]]:

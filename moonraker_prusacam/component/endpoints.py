@@ -14,6 +14,7 @@ import asyncio
 import binascii
 from typing import TYPE_CHECKING, Any
 
+from .camera_params import camera_params, stop_params, stream_params
 from .errors import LinkError
 from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
 from .prusa_camera_endpoints import (
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 RETIME_TIMEOUT_S = 60.0
 """``timelapse.retime`` reads and writes a whole video once."""
 
-MAX_CAMERA_NAME = 64
+TEST_TIMEOUT_S = 20.0
+"""``camera.test`` waits for a camera, for up to 15 s."""
+
 MAX_ERROR_TEXT = 300
 
 INLINE_DECODE_CHARS = 256 << 10
@@ -101,6 +104,20 @@ class Endpoints:
             wrap_result=False,
             content_type="image/jpeg",
         )
+        self._relay_cameras(f"{root}/camera")
+
+    def _relay_cameras(self, root: str) -> None:
+        # Video does not pass through Moonraker: it is told where the stream is.
+        self._relay("GET", f"{root}/stream", "camera.stream", stream_params)
+        # navigator.sendBeacon posts.
+        self._relay(("GET", "POST"), f"{root}/stop", "camera.stop", stop_params)
+        self._relay(
+            "GET",
+            f"{root}/test",
+            "camera.test",
+            camera_params,
+            timeout_s=TEST_TIMEOUT_S,
+        )
 
     def _relay_videos(self, root: str) -> None:
         self._relay("GET", f"{root}/videos", "timelapse.videos")
@@ -120,7 +137,7 @@ class Endpoints:
 
     def _relay(
         self,
-        request_type: str,
+        request_types: str | tuple[str, ...],
         path: str,
         method: str,
         params: Callable[[dict[str, Any]], dict[str, Any]] = lambda _: {},
@@ -130,7 +147,9 @@ class Endpoints:
         async def handle(web_request: WebRequest) -> Any:
             return await self._call(method, params, web_request, timeout_s)
 
-        self._server.register_endpoint(path, [request_type], handle)
+        if isinstance(request_types, str):
+            request_types = (request_types,)
+        self._server.register_endpoint(path, list(request_types), handle)
 
     async def _call(
         self,
@@ -165,18 +184,6 @@ class Endpoints:
     def _error(self, text: str, status: int) -> Exception:
         error: Exception = self._server.error(reason_phrase(text), status)
         return error
-
-
-def camera_params(arguments: dict[str, Any]) -> dict[str, Any]:
-    """``{"camera": name}``, or nothing where none is given; raises ValueError."""
-    camera = arguments.get("camera")
-    if camera is None or camera == "":
-        return {}
-    if not isinstance(camera, str) or len(camera) > MAX_CAMERA_NAME:
-        raise ValueError(
-            f"'camera' must be a name of at most {MAX_CAMERA_NAME} characters"
-        )
-    return {"camera": camera}
 
 
 def frame_params(arguments: dict[str, Any]) -> dict[str, Any]:

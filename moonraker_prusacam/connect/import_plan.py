@@ -10,15 +10,12 @@ are never overwritten. A second import of the same file changes nothing.
 
 from __future__ import annotations
 
-import os
-import stat
 from typing import TYPE_CHECKING
 
 import attrs
 
 from moonraker_prusacam import config as configuration
-from moonraker_prusacam import ini
-from moonraker_prusacam.durable import write_file
+from moonraker_prusacam import config_file, ini
 from moonraker_prusacam.errors import ConfigError, ConfigErrors
 from moonraker_prusacam.option import path as parse_path
 
@@ -30,12 +27,14 @@ if TYPE_CHECKING:
     from .takeover import Takeover
 
 DEFAULT_CAMERA = "front"
-DEFAULT_MODE = 0o644
 
 
 @attrs.frozen
 class ImportPlan:
-    """Which files get what; ``sections`` is what prusacam.conf lacks."""
+    """Which files get what; ``sections`` is what prusacam.conf lacks.
+
+    ``shown`` is that as people are shown it, without what is secret.
+    """
 
     takeover: Takeover
     camera: str
@@ -43,7 +42,8 @@ class ImportPlan:
     fingerprint_path: Path
     file: Path
     content: bytes
-    sections: str
+    sections: str = attrs.field(repr=False)
+    shown: str
     lacks_source: bool
 
     def store_identity(self) -> None:
@@ -53,26 +53,9 @@ class ImportPlan:
 
     def write_configuration(self) -> None:
         """Add the sections; raises ConfigErrors, and then nothing is changed."""
-        content = self.content + self._appendix()
-        configuration.loads(content.decode(), str(self.file))
-        # A link stays one: some keep their configuration in a repository.
-        target = self.file.resolve()
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            mode = DEFAULT_MODE
-            if target.exists():
-                mode = stat.S_IMODE(target.stat().st_mode)
-            write_file(target, content, mode)
-        except OSError as error:
-            raise ConfigError(f"{self.file}: {error.strerror}") from error
-
-    def _appendix(self) -> bytes:
-        """The sections, with the ends of lines that the file has."""
-        end = "\r\n" if b"\r\n" in self.content else "\n"
-        before = ""
-        if self.content:
-            before = end if self.content.endswith(b"\n") else end * 2
-        return (before + self.sections.replace("\n", end)).encode()
+        config_file.replace(
+            self.file, config_file.extended(self.content, self.sections)
+        )
 
 
 def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPlan:
@@ -81,8 +64,8 @@ def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPla
     Raises ConfigError when that would overwrite something, or ``camera`` is not clear,
     and ConfigErrors for mistakes in ``file``.
     """
-    content = _read(file)
-    sections = _parse(content, file)
+    content = config_file.read(file)
+    sections = config_file.parse(content, file)
     name = _choose_camera(sections, takeover, camera)
     data_path = _data_path(sections, file)
     _expect_own(data_path, file)
@@ -91,6 +74,9 @@ def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPla
     token_path = fingerprint.with_name(f"{name}.token")
     _refuse_others(takeover, fingerprint, token_path)
     lines, lacks_source = _lines(takeover, sections, name, token_path, file)
+    added = shown = "".join(f"{line}\n" for line in lines)
+    if takeover.source is not None:
+        shown = added.replace(takeover.source.text.reveal(), takeover.source.shown)
     return ImportPlan(
         takeover,
         name,
@@ -98,31 +84,10 @@ def plan_import(takeover: Takeover, file: Path, camera: str | None) -> ImportPla
         fingerprint,
         file,
         content,
-        "".join(f"{line}\n" for line in lines),
+        added,
+        shown,
         lacks_source,
     )
-
-
-def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:
-            return stream.read(configuration.MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from error
-
-
-def _parse(content: bytes, file: Path) -> dict[str, ini.Section]:
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        mistake = ConfigError("is not UTF-8 text")
-        raise ConfigErrors(str(file), (mistake,)) from error
-    sections, errors = ini.parse(text)
-    if errors:
-        raise ConfigErrors(str(file), tuple(errors))
-    return {section.name: section for section in sections}
 
 
 def _choose_camera(
@@ -175,17 +140,12 @@ def _data_path(sections: dict[str, ini.Section], file: Path) -> Path:
 
 def _expect_own(data_path: Path, file: Path) -> None:
     try:
-        owner = data_path.stat().st_uid
+        config_file.expect_own(data_path)
     except OSError as error:
         raise ConfigError(
             f"{data_path}: {error.strerror}; name Moonraker's data folder in {file}, "
             "[engine] data_path"
         ) from error
-    if os.geteuid() == 0 != owner:
-        raise ConfigError(
-            f"{data_path} belongs to another user, who could not read what root "
-            "stores; import as that user, without sudo"
-        )
 
 
 def _refuse_others(takeover: Takeover, fingerprint: Path, token: Path) -> None:
@@ -215,7 +175,7 @@ def _lines(
     lacks_source = False
     if f"camera {name}" not in sections:
         lacks_source = takeover.source is None
-        source = takeover.source or "SOURCE"
+        source = takeover.source.text.reveal() if takeover.source else "SOURCE"
         lines += [f"[camera {name}]", f"source: {source}", ""]
     if present := sections.get(f"connect {name}"):
         if not _has_token(present, takeover):

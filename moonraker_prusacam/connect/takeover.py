@@ -15,7 +15,6 @@ import contextlib
 import math
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
@@ -25,15 +24,22 @@ from moonraker_prusacam.option import url
 from moonraker_prusacam.secret import Secret
 
 from .identity import is_fingerprint
+from .takeover_source import DEVICE_COMMANDS, Found, of_address, of_command, split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .env_file import EnvFile
 
 TOKENS = ("PC_TOKEN", "PRUSA_CONNECT_CAMERA_TOKEN")
 FINGERPRINTS = ("PC_FINGERPRINT", "PRUSA_CONNECT_CAMERA_FINGERPRINT")
 INTERVALS = ("INTERVAL_SECONDS", "SNAPSHOT_INTERVAL", "SLEEP")
-ADDRESSES = ("SNAP_URL", "SNAPSHOT_URL", "MJPEG_URL")
-COMMANDS = ("CAMERA_COMMAND", "CAMERA_COMMAND_EXTRA_PARAMS", "CAMERA_DEVICE")
+# What was uploaded comes first.
+STREAM = "MJPEG_URL"
+ADDRESSES = ("SNAP_URL", "SNAPSHOT_URL", STREAM)
+COMMAND, PARAMETERS = "CAMERA_COMMAND", "CAMERA_COMMAND_EXTRA_PARAMS"
+DEVICE = "CAMERA_DEVICE"
+DEFAULT_COMMAND = "rpicam-still"
 SERVER = "PRUSA_CONNECT_URL"
 NAME = "PRUSA_CONNECT_CAMERA_NAME"
 SNAPSHOT_PATH = "/c/snapshot"
@@ -44,7 +50,7 @@ NOT_NEEDED = {
     "CURL_EXTRA_PARAMS": "curl is not used",
     "PRINTER_ADDRESS": "pictures are sent whether the printer is on or off",
     "CAMERA_SETUP_COMMAND": (
-        "commands are not run; put this one before that of the camera's feed"
+        "commands are not run; what v4l2-ctl sets belongs into controls of [camera]"
     ),
     "PC_PRINTER_ID": "Prusa Connect knows the printer by the token",
 }
@@ -54,16 +60,13 @@ EXAMPLE = re.compile(r"change-me|PUT_YOUR|YOUR_|^unset$", re.IGNORECASE)
 LOCAL = ("127.0.0.1", "localhost", "::1")
 FEED = "tcp://127.0.0.1:9000"
 FEED_PORT_OF_HTTP = 8081
-RASPBERRY = ("rpicam-still", "libcamera-still", "raspistill")
-LINK = re.compile(r"(?:https?|rtsps?|tcp)://[^\s'\"]+")
-SOURCE_COMES_LATER = "this kind of source comes later; today there is tcp:// only"
 
 
 @attrs.frozen
 class Takeover:
     """What was understood; texts for the user hold no secret.
 
-    ``source`` is None where this version cannot read the camera; ``taken`` and ``left``
+    ``source`` is None where nothing tells what the camera is; ``taken`` and ``left``
     name each setting with what became of it, ``steps`` is what the user has to do.
     """
 
@@ -71,7 +74,7 @@ class Takeover:
     fingerprint: Secret
     trigger_scheme: str | None
     server: str | None
-    source: str | None
+    source: Found | None
     name: str | None
     taken: tuple[tuple[str, str], ...]
     left: tuple[tuple[str, str], ...]
@@ -94,6 +97,7 @@ class _Reader:
         self._taken: list[tuple[str, str]] = []
         self._left: list[tuple[str, str]] = []
         self._steps: list[str] = []
+        self._told: set[str] = set()
 
     def read(self) -> Takeover:
         self._leave_computed()
@@ -102,6 +106,12 @@ class _Reader:
         scheme = self._trigger_scheme()
         server = self._server()
         source = self._source()
+        if source is not None and source.is_masked:
+            self._steps.append(
+                "the source holds what the camera lets us in by, shown as *** here; "
+                "--write adds it whole. Who can open Mainsail or Fluidd can read "
+                "prusacam.conf: username and password_file keep a password from them"
+            )
         name = self._name()
         self._leave_rest()
         self._steps.append(
@@ -210,87 +220,96 @@ class _Reader:
         self._take(name, "the camera's name, where none is given by --camera")
         return value
 
-    def _source(self) -> str | None:
-        """Where frames come from, as far as this version can read it."""
-        addresses = [self._given(name) for name in ADDRESSES]
-        given = [(name, value) for name, value in addresses if name]
-        for name, value in given:
-            if _split(value).scheme == "tcp":
-                self._take(name, "source")
-                return value
-        if any(_is_local_http(value) for _, value in given):
-            # The camera service of that uploader reads this feed.
-            for name, _ in given:
-                self._take(name, f"source: {FEED}, the feed behind it")
-            self._steps.append(
-                "stop the program that serves port 8081 now (xl-cam-http.service, for "
-                f"example): the engine reads {FEED} in its place and serves that port"
-            )
-            return FEED
-        for name, value in given:
-            self._leave(name, SOURCE_COMES_LATER)
-            self._tell_feed(value)
-        return None if given else self._source_of_command()
-
-    def _source_of_command(self) -> str | None:
-        _, command = self._given("CAMERA_COMMAND")
-        if not command and self._is_of_script:
-            command = RASPBERRY[0]  # likewise
-        _, parameters = self._given("CAMERA_COMMAND_EXTRA_PARAMS")
-        _, device = self._given("CAMERA_DEVICE")
-        if command in RASPBERRY:
-            for name in COMMANDS:
-                self._take(name, f"source: {FEED}")
-            self._steps.append(
-                "start the camera's feed, in a loop: rpicam-vid -t 0 --width 1280 "
-                f"--height 720 --framerate 15 --codec mjpeg --listen -o {FEED}"
-            )
-            return FEED
-        for name in COMMANDS:
-            self._leave(name, SOURCE_COMES_LATER)
-        if link := LINK.search(parameters):
-            self._tell_feed(link[0])
-        elif command == "fswebcam" or "v4l2" in parameters:
-            self._tell_feed(device, "-f v4l2 ")
+    def _source(self) -> Found | None:
+        """Where frames come from: what was uploaded, or the stream beside it."""
+        given = {name: value for name in ADDRESSES if (value := self._given(name)[1])}
+        if not given:
+            return self._source_of_command()
+        for name, value in _by_preference(given):
+            if _is_local_http(value):
+                return self._feed_behind(given)
+            try:
+                found = of_address(value, gives_one_picture=name != STREAM)
+            except ValueError as error:
+                self._leave(name, str(error))
+                continue
+            self._take(name, f"source: {found.shown}")
+            for other in given:
+                self._leave(other, f"{name} is read in its place")
+            return found
         return None
 
-    def _tell_feed(self, address: str, options: str = "") -> None:
-        """Tell how ffmpeg feeds us what this version cannot read itself."""
-        if _split(address).username is not None:
-            address = "ADDRESS"  # with a password in it
+    def _feed_behind(self, given: Iterable[str]) -> Found:
+        """The feed that the program of that uploader reads, and serves to it."""
+        for name in given:
+            self._take(name, f"source: {FEED}, the feed behind it")
         self._steps.append(
-            "until then ffmpeg can feed the engine with a stream or a USB camera, in a "
-            f"loop: ffmpeg {options}-i '{address}' -c:v mjpeg -q:v 4 -f mjpeg "
-            f"'{FEED}?listen=1', with source: {FEED} in [camera NAME]"
+            "stop the program that serves port 8081 now (xl-cam-http.service, for "
+            f"example): the engine reads {FEED} in its place and serves that port"
         )
+        return of_address(FEED, gives_one_picture=False)
+
+    def _source_of_command(self) -> Found | None:
+        _, command = self._given(COMMAND)
+        if not command and self._is_of_script:
+            command = DEFAULT_COMMAND
+        _, parameters = self._given(PARAMETERS)
+        _, device = self._given(DEVICE)
+        try:
+            found = of_command(command, parameters, device)
+        except ValueError as error:
+            for name in (COMMAND, PARAMETERS, DEVICE):
+                self._leave(name, str(error))
+            return None
+        is_of_device = command in DEVICE_COMMANDS
+        for name in (COMMAND, DEVICE if is_of_device else PARAMETERS):
+            self._take(name, f"source: {found.shown}")
+        self._leave(
+            PARAMETERS, "is for single pictures; choose size and the like in [camera]"
+        )
+        self._leave(DEVICE, f"is not what {command} reads")
+        if found.shown.startswith("v4l2:/dev/video"):
+            self._steps.append(
+                "the numbers of USB cameras change: look with ls /dev/v4l/by-id for a "
+                "name that stays, and write it into source"
+            )
+        return found
 
     def _leave_rest(self) -> None:
-        told = {name for name, _ in (*self._taken, *self._left)}
         for name in self._file.settings:
-            if name not in told:
-                self._leave(name, NOT_NEEDED.get(name, "not known here"))
+            self._leave(name, NOT_NEEDED.get(name, "not known here"))
         for line in self._file.odd_lines:
             self._left.append((f"line {line}", "is no NAME=value"))
 
     def _take(self, name: str, what: str) -> None:
-        if name in self._file.settings:
-            self._taken.append((name, what))
+        self._tell(self._taken, name, what)
 
     def _leave(self, name: str, why: str) -> None:
-        if name in self._file.settings:
-            self._left.append((name, why))
+        self._tell(self._left, name, why)
+
+    def _tell(self, to: list[tuple[str, str]], name: str, what: str) -> None:
+        """Say what became of a setting; the first word on it is the last."""
+        if name in self._file.settings and name not in self._told:
+            self._told.add(name)
+            to.append((name, what))
+
+
+def _by_preference(given: dict[str, str]) -> list[tuple[str, str]]:
+    """A raw feed, then a stream at the place that was uploaded from, then in order."""
+    uploaded = split(next(iter(given.values()))).netloc
+
+    def rank(pair: tuple[str, str]) -> int:
+        name, value = pair
+        if split(value).scheme == "tcp":
+            return 0
+        return 1 if name == STREAM and split(value).netloc == uploaded else 2
+
+    return sorted(given.items(), key=rank)
 
 
 def _is_local_http(address: str) -> bool:
-    parts = _split(address)
+    parts = split(address)
     is_http = parts.scheme == "http" and parts.hostname in LOCAL
     with contextlib.suppress(ValueError):  # a port that is no number
         return is_http and parts.port == FEED_PORT_OF_HTTP
     return False
-
-
-def _split(address: str) -> SplitResult:
-    """The parts of an address; nothing in them where it is none."""
-    with contextlib.suppress(ValueError):
-        return urlsplit(address)
-    return urlsplit("")

@@ -105,6 +105,13 @@ class Channel:
         self._generation += 1
         self._pump._refresh(self)  # noqa: SLF001
 
+    def dismiss(self, name: str | None = None) -> int:
+        """Close streams at once, whatever is under way; how many.
+
+        Those whose viewers called them ``name``, or all.
+        """
+        return self._pump._dismiss(self, name)  # noqa: SLF001
+
     @property
     def viewers(self) -> int:
         """How many streams are open."""
@@ -161,10 +168,12 @@ class Viewer:
         head: BytesLike,
         interval_s: float,
         label: str,
+        name: str,
     ) -> None:
         self.sock = sock
         self.channel = channel
         self.label = label
+        self.name = name
         self.is_waiting = False
         self.timer: asyncio.TimerHandle | None = None
         self.frames = 0
@@ -228,6 +237,7 @@ class Viewer:
             fps = self._window_frames / elapsed_s
         return ViewerStats(
             label=self.label,
+            name=self.name,
             fps=fps,
             frames=self.frames,
             skipped=self.skipped,
@@ -298,16 +308,18 @@ class StreamPump:
         *,
         fps: float | None = None,
         label: str = "",
+        name: str = "",
     ) -> None:
         """Take a connected socket over and stream ``channel`` into it, after ``head``.
 
         ``fps`` is how many pictures a second are sent at most; ``label`` is for
-        ``list_viewers``.
+        ``list_viewers``, ``name`` for that and ``dismiss``. Both are ASCII, of at most
+        MAX_LABEL_BYTES.
         """
         self._check_open()
         prepare(sock, self._lowat_bytes)
         interval_s = 0.0 if fps is None else 1 / fps
-        viewer = Viewer(sock, channel, head, interval_s, label)
+        viewer = Viewer(sock, channel, head, interval_s, label, name)
         self._viewers.add(viewer)
         self._opened += 1
         asyncio.get_running_loop().add_reader(sock, self._discard, viewer)
@@ -351,6 +363,16 @@ class StreamPump:
 
     def _list_viewers(self, channel: Channel) -> list[ViewerStats]:
         return [viewer.stats for viewer in self._viewers if viewer.channel is channel]
+
+    def _dismiss(self, channel: Channel, name: str | None) -> int:
+        wanted = [
+            viewer
+            for viewer in self._viewers
+            if viewer.channel is channel and name in (None, viewer.name)
+        ]
+        for viewer in wanted:
+            self._close(viewer)
+        return len(wanted)
 
     def _refresh(self, channel: Channel) -> None:
         for viewer in tuple(self._viewers):

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MAX_LINE_BYTES = 4096
 KEEPALIVE_TIMEOUT_S = 75.0
+# For so long a body is taken and dropped: navigator.sendBeacon cannot do without one.
+BODY_TIMEOUT_S = 2.0
 # Of each kind, at a front or at aiohttp; streams do not count. More would in the end
 # take the descriptors that frames need on their way to the disk.
 MAX_CONNECTIONS = 128
@@ -66,6 +68,7 @@ class Connection(web.RequestHandler):
             keepalive_timeout=KEEPALIVE_TIMEOUT_S,
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,
+            lingering_time=BODY_TIMEOUT_S,
         )
 
     def handle_error(

@@ -12,6 +12,7 @@ an old picture as a live one, whatever this process is busy with.
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from .pump import Channel, StreamPump
     from .stream import ViewerStats
+
+UNQUOTABLE = re.compile(r"[^A-Za-z0-9_. -]")
 
 
 @attrs.frozen
@@ -77,7 +80,7 @@ class CameraFeed:
             return None
         if self._snapshot is None or self._snapshot.frame is not frame:
             headers = {
-                **snapshot_headers(frame),
+                **snapshot_headers(self.camera.name, frame),
                 "Content-Type": "image/jpeg",
                 "Content-Length": str(len(frame.data)),
                 "Date": formatdate(frame.wall_time, usegmt=True),
@@ -95,6 +98,10 @@ class CameraFeed:
             channel.show_frame(frame, frame.last_ns + self._stale_after_ns)
         elif channel is self.marked:
             self._show_placeholder()
+
+    def dismiss(self, name: str | None) -> int:
+        """End at once the streams of that name, or all; how many."""
+        return self.live.dismiss(name) + self.marked.dismiss(name)
 
     def list_viewers(self) -> list[ViewerStats]:
         """What each open stream has got so far."""
@@ -124,10 +131,13 @@ class CameraFeed:
             self.marked.show(drawn.part_header, drawn.data)
 
 
-def snapshot_headers(frame: Frame) -> dict[str, str]:
+def snapshot_headers(camera: str, frame: Frame) -> dict[str, str]:
     """What a snapshot's answer tells of its frame, and the headers of all answers."""
+    # Names need no quoting beyond this; but a header is no place to rely on it.
+    name = UNQUOTABLE.sub("_", f"snapshot_{camera}.jpg")
     return {
         **COMMON_HEADERS,
+        "Content-Disposition": f'inline; filename="{name}"',
         "X-Timestamp": f"{frame.wall_time:.6f}",
         "X-Frame-Seq": str(frame.seq),
     }

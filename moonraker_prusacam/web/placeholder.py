@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import attrs
 from PIL import Image, ImageDraw, ImageFont
 
+from moonraker_prusacam.camera import CameraState
 from moonraker_prusacam.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ STRIPE = (250, 104, 49)
 TITLE = (240, 240, 240)
 TEXT = (180, 184, 192)
 WRAP_TITLE_CHARACTERS = 42
-WRAP_CHARACTERS = 58
+WRAP_CHARACTERS = 68
 QUALITY = 80
 
 
@@ -51,22 +52,28 @@ def draw(name: str, status: CameraStatus) -> Placeholder:
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, 16, SIZE[1]), fill=STRIPE)
     title = f"No live picture from camera '{name}'"
+    if status.state is CameraState.IDLE:
+        title = f"Camera '{name}' is idle"
     pen.multiline_text(
-        (80, 280),
+        (80, 240),
         textwrap.fill(title, WRAP_TITLE_CHARACTERS),
         TITLE,
         ImageFont.load_default(size=48),
         anchor="ld",
     )
     since = time.strftime("%d %b %H:%M:%S", time.localtime(status.since))
-    lines = textwrap.wrap(status.reason, WRAP_CHARACTERS, max_lines=4)
-    pen.multiline_text(
-        (80, 320),
-        "\n".join([*lines, "", f"{status.state} since {since}"]),
-        TEXT,
-        ImageFont.load_default(size=34),
-        spacing=12,
-    )
+    font = ImageFont.load_default(size=30)
+    place = (80.0, 276.0)
+    for text, colour, most_lines in (
+        (status.reason, TEXT, 4),
+        (status.advice, TITLE, 3),
+        (f"{status.state} since {since}", TEXT, 1),
+    ):
+        lines = textwrap.fill(text, WRAP_CHARACTERS, max_lines=most_lines)
+        if lines:
+            pen.multiline_text(place, lines, colour, font, spacing=12)
+            box = pen.multiline_textbbox(place, lines, font, spacing=12)
+            place = (place[0], box[3] + 24)
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=QUALITY)
     data = encoded.getvalue()

@@ -16,6 +16,7 @@ DELIMITER = b"\r\n--" + BOUNDARY + b"\r\n"
 STALL_TIMEOUT_S = 30.0
 REPEAT_AFTER_S = 2.0
 TICK_S = 0.5
+MAX_LABEL_BYTES = 47
 # More than this unsent in the kernel would be a queue of old frames.
 NOTSENT_LOWAT_BYTES = 64 << 10
 
@@ -33,9 +34,13 @@ class PumpStats:
 
 @attrs.frozen
 class ViewerStats:
-    """What one viewer got so far; ``fps`` is that of the last second or two."""
+    """What one viewer got so far; ``fps`` is that of the last second or two.
+
+    ``label`` is where it is, ``name`` what it calls its stream, or "".
+    """
 
     label: str
+    name: str
     fps: float
     frames: int
     skipped: int

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from . import hindered, latency, memory, moonraker, scan, snapshots, streams
+from . import (
+    hindered,
+    latency,
+    memory,
+    moonraker,
+    scan,
+    snapshots,
+    sources,
+    streams,
+)
 from .figure import Figure, table
 from .native import CompilerMissing
 from .processes import ChildFailed
@@ -34,6 +43,7 @@ FIGURES: dict[str, Callable[[Stand], list[Figure]]] = {
     "snapshots": snapshots.measure,
     "streams": streams.measure,
     "ustreamer": streams.measure_ustreamer,
+    "http": sources.measure,
     "latency": latency.measure_added,
     "stalls": latency.measure_stalled,
     "slow": hindered.measure_slow,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SOURCES = Path(__file__).parent
+CAMERA = SOURCES.parent / "support" / "v4l2_camera"
 CORE = SOURCES.parents[1] / "ext"
 COMPILE_TIMEOUT_S = 60.0
 RING_BYTES = 1 << 20
@@ -46,16 +47,16 @@ def build(folder: Path) -> Programs:
         _compile(folder, "viewers"),
         # Optimised like the extension, whose headers it includes.
         _compile(folder, "native", "-O3", "-shared", "-fPIC", "-pthread", f"-I{CORE}"),
-        _compile(folder, "v4l2_camera", "-shared", "-fPIC"),
+        _compile(folder, "camera", "-shared", "-fPIC", "-pthread", sources=CAMERA),
     )
 
 
-def _compile(folder: Path, name: str, *options: str) -> Path:
+def _compile(folder: Path, name: str, *options: str, sources: Path = SOURCES) -> Path:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise CompilerMissing("the benchmarks need gcc")
     target = folder / name
-    source = SOURCES / f"{name}.c"
+    source = sources / f"{name}.c"
     subprocess.run(
         [
             compiler,

@@ -67,8 +67,9 @@ def measure(stand: Stand) -> list[Figure]:
 def measure_ustreamer(stand: Stand) -> list[Figure]:
     """CPU for each delivered byte against ustreamer's.
 
-    It gets the feeder's picture from a camera of v4l2_camera.c, and passes it on as the
-    JPEG that it is. It need not receive the picture over TCP, as the engine does.
+    It gets the feeder's picture from the camera of support/v4l2_camera, and passes it
+    on as the JPEG that it is. It need not receive the picture over TCP, as the engine
+    does.
     """
     name = f"stream CPU per GB / ustreamer, {USTREAMER_VIEWERS} viewers"
     target = f"<= {USTREAMER_TARGET}"

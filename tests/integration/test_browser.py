@@ -56,7 +56,7 @@ PIXELS = """
 
 @asynccontextmanager
 async def engine_with(
-    folder: Path, *names: str, port: int = 0
+    folder: Path, *names: str, port: int = 0, on_demand: bool = False
 ) -> AsyncIterator[tuple[Engine, list[SyntheticCamera]]]:
     feeds = [SyntheticCamera(width=WIDTH, height=HEIGHT, fps=15) for _ in names]
     try:
@@ -68,6 +68,8 @@ async def engine_with(
                 source=f"tcp://127.0.0.1:{feed.port}",
                 stale_after_s=STALE_S,
                 webcam_url="/",
+                on_demand=on_demand,
+                grace_s=1.0,
             )
             for name, feed in zip(names, feeds, strict=True)
         )
@@ -157,12 +159,60 @@ async def test_page_when_opened_then_all_cameras_are_shown_and_what_is_wrong(
         assert bed.startswith("bed")
         assert str(WIDTH) in bed
         assert "failed: nothing listens at 127.0.0.1" in nozzle
+        assert "is the camera's feed running?" in nozzle
+        assert bed.count("\n") < nozzle.count("\n")
         (tmp_path / "page.png").write_bytes(await page.screenshot())
         feeds[1].pause_accepting(False)
         await page.until(f"{widths} === '{WIDTH},{WIDTH}'")
         await page.until(f"{captions}[1].includes('frames/s')")
         (tmp_path / "page-live.png").write_bytes(await page.screenshot())
         assert engine.pump.stats.opened == 2
+
+
+async def test_page_when_its_stream_is_ended_then_the_picture_does_not_pretend(
+    tmp_path: Path,
+) -> None:
+    async with (
+        engine_with(tmp_path, "bed", "nozzle") as (engine, _),
+        browsing(tmp_path) as browser,
+    ):
+        page = await browser.open(f"http://127.0.0.1:{engine.web.port}/")
+        await page.until(f"{PICTURE}?.naturalWidth === {WIDTH}")
+        await page.until("document.querySelectorAll('figure.live').length === 2")
+        sent = "navigator.sendBeacon('/cameras/bed/stop', 'bye')"
+        assert await page.evaluate(sent) is True
+        await page.until("document.querySelectorAll('figure.ended').length === 1")
+        assert "was ended" in await page.evaluate(
+            "document.querySelector('figure.ended figcaption').innerText"
+        )
+        (tmp_path / "page-ended.png").write_bytes(await page.screenshot())
+        assert await page.evaluate("document.querySelectorAll('.live').length") == 1
+        assert engine.pump.stats.viewers == 1
+
+
+async def test_page_when_a_camera_is_idle_then_it_wakes_and_sleeps_again_afterwards(
+    tmp_path: Path,
+) -> None:
+    async with (
+        engine_with(tmp_path, "bed", on_demand=True) as (engine, (feed,)),
+        browsing(tmp_path) as browser,
+    ):
+        url = f"http://127.0.0.1:{engine.web.port}"
+        page = await browser.open(f"{url}/status.json")
+        await page.until("document.body.innerText.includes('nobody watches')")
+        seen = [feed.connected]
+        placeholder = "fetch('/snapshot.jpg?placeholder=1').then((answer) => answer"
+        state = f"{placeholder}.headers.get('X-Prusacam-Placeholder'))"
+        assert await page.evaluate(state) == "idle"
+        page = await browser.open(f"{url}/")
+        await page.until(f"{PICTURE}?.naturalWidth === {WIDTH}")
+        await is_moving(page)
+        seen.append(feed.connected)
+        assert seen == [False, True]
+        await page.call("Page.navigate", {"url": "about:blank"})
+        async with asyncio.timeout(PATIENCE_S + 10):
+            while feed.connected:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def test_page_when_the_engine_restarts_then_its_views_come_back(

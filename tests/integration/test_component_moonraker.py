@@ -43,6 +43,9 @@ GET_ENDPOINTS = [
     "timelapse/videos",
     "timelapse/retention",
     "connect/status",
+    "camera/stream",
+    "camera/stop",
+    "camera/test",
     "prusa_camera/status",
     "prusa_camera/timelapse/list",
 ]
@@ -57,6 +60,7 @@ POST_ENDPOINTS = [
     "timelapse/rerender",
     "timelapse/expire",
     "connect/upload",
+    "camera/stop",
     "prusa_camera/snapshot",
     "prusa_camera/move",
     "prusa_camera/set",
@@ -356,6 +360,9 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
 ) -> None:
     for method in (
         "engine.status",
+        "camera.stream",
+        "camera.stop",
+        "camera.test",
         "timelapse.start",
         "timelapse.frame",
         "timelapse.render",
@@ -387,6 +394,25 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
 
         assert await get("status") == {"engine.status": {}}
         assert await get("cameras") == {"cameras": engine.cameras}
+        assert await get("camera/test?camera=front&_=1") == {
+            "camera.test": {"camera": "front"}
+        }
+        assert await get("camera/stream?camera=front&fps=40&viewer=w") == {
+            "camera.stream": {"camera": "front", "fps": 40, "viewer": "w"}
+        }
+        assert await get("camera/stop?viewer=a%20b") == {
+            "camera.stop": {"viewer": "a b"}
+        }
+        assert await post("camera/stop", {"camera": "front"}) == {
+            "camera.stop": {"camera": "front"}
+        }
+        for path in ("stream?fps=x", "stop?viewer=", f"test?camera={'x' * 65}"):
+            assert (await ui.ask("GET", f"{ROOT}/camera/{path}")).status == 400
+        assert (await ui.ask("POST", f"{ROOT}/camera/test")).status == 405
+        for name in ("get_stop", "post_stop", "test", "stream"):
+            called = await ui.call(f"server.prusacam.camera.{name}", camera="front")
+            (params,) = called["result"].values()
+            assert params == {"camera": "front"}
         assert await get("timelapse/status") == {"timelapse.status": {}}
         assert await get("timelapse/list") == {"timelapse.list": {}}
         assert await get("connect/status") == {"connect.status": {}}

@@ -91,7 +91,7 @@ static int join(int number, pthread_t *thread, unsigned *seed) {
     uint8_t *head = malloc(4);
     memcpy(head, "head", 4);
     pump_add(&of, ends[0], number & 1, head, 4, rand_r(seed) % 4 ? 0 : 5000000,
-             "viewer");
+             "viewer", number % 5 ? "one of many" : "fifth");
     pthread_create(thread, NULL, viewer_thread, (void *)(intptr_t)ends[1]);
     return 1;
 }
@@ -100,7 +100,7 @@ int main(void) {
     static pthread_t viewers[MAX_VIEWERS];
     pthread_t thread;
     unsigned seed = 1;
-    int count = 0;
+    int count = 0, dismissed = 0;
     if (pump_open(&of, 200000000, 50000000, 10000000) < 0)
         return 1;
     of.channel_count = 2;
@@ -114,6 +114,8 @@ int main(void) {
             count += join(number, &viewers[count], &seed);
         if (number % 500 == 499)
             pump_end(&of, number & 1);
+        if (number % 30 == 0)
+            dismissed += pump_dismiss(&of, number & 1, number % 60 ? "fifth" : NULL);
         pump_read_stats(&of);
         viewer_stats told[8];
         pump_read_viewers(&of, told, 8);
@@ -129,5 +131,6 @@ int main(void) {
     printf("%d viewers, %llu opened, %llu pictures, %ld left\n", count,
            (unsigned long long)stats.opened, (unsigned long long)stats.frames,
            stats.viewers);
-    return stats.viewers != 0 || stats.opened != (uint64_t)count || stats.frames == 0;
+    return stats.viewers != 0 || stats.opened != (uint64_t)count || stats.frames == 0 ||
+           dismissed < 50 || dismissed > count;
 }

@@ -21,7 +21,7 @@ from moonraker_prusacam.version import __version__
 from tests.support.jpeg import picture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 COMMAND = [sys.executable, "-m", "moonraker_prusacam"]
 ROOT = Path(moonraker_prusacam.__file__).parents[1]
@@ -41,12 +41,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def prusacam(
-    home: Path, *arguments: str | Path, stdout: int = subprocess.PIPE
+    home: Path, *arguments: str | Path, stdout: int = subprocess.PIPE, types: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         env=environment(home),
-        stdin=subprocess.DEVNULL,
+        input=types.encode(),
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=TIMEOUT_S,
@@ -78,6 +78,7 @@ class Feed:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.5)
         self._clients: list[socket.socket] = []
+        self.accepted = 0
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name="feed")
         self._thread.start()
@@ -86,6 +87,7 @@ class Feed:
         while True:
             try:
                 self._clients.append(self._listener.accept()[0])
+                self.accepted += 1
             except TimeoutError:
                 pass
             except OSError:
@@ -111,10 +113,10 @@ class Feed:
 class RunningEngine:
     """``prusacam run``, and its log as it is written."""
 
-    def __init__(self, home: Path, file: Path) -> None:
+    def __init__(self, home: Path, file: Path, more: Mapping[str, str]) -> None:
         self.process = subprocess.Popen(
             [*COMMAND, "run", "-c", str(file)],
-            env=environment(home),
+            env=environment(home) | dict(more),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -140,8 +142,11 @@ class RunningEngine:
 
 
 @contextmanager
-def running(home: Path, file: Path) -> Iterator[RunningEngine]:
-    engine = RunningEngine(home, file)
+def running(
+    home: Path, file: Path, more: Mapping[str, str] = {}
+) -> Iterator[RunningEngine]:
+    """An engine, with ``more`` in its environment."""
+    engine = RunningEngine(home, file, more)
     try:
         engine.wait_for(f"prusacam {__version__}: ")
         yield engine

@@ -10,10 +10,11 @@ import asyncio
 import socket
 import struct
 import time
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from types import TracebackType
 
 WAIT_S = 10.0
@@ -55,6 +56,11 @@ class Feeder:
         """The address that a camera is configured with."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"tcp://{host}:{self.port}"
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody is connected."""
+        return not self._clients
 
     async def listen(self) -> None:
         """Accept clients, again at the same port."""
@@ -133,3 +139,22 @@ class Feeder:
     async def _wait(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT_S), self._changed:
             await self._changed.wait_for(condition)
+
+
+@asynccontextmanager
+async def feeding(frame: bytes, interval_s: float = 0.02) -> AsyncIterator[Feeder]:
+    """A feed that sends ``frame`` to its newest client again and again."""
+    async with Feeder() as feed, asyncio.TaskGroup() as group:
+
+        async def serve() -> None:
+            while True:
+                if not feed.is_alone:
+                    with suppress(ConnectionError):
+                        await feed.send(frame)
+                await asyncio.sleep(interval_s)
+
+        serving = group.create_task(serve())
+        try:
+            yield feed
+        finally:
+            serving.cancel()

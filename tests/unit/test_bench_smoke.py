@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.camera._scanner_py import Scanner
-from tests.benchmarks import latency, memory, scan, snapshots, streams
+from tests.benchmarks import latency, memory, scan, snapshots, sources, streams
 from tests.benchmarks.figure import table
 from tests.benchmarks.frames import make_frames
 from tests.benchmarks.rescan import RescanningScanner
@@ -92,6 +92,7 @@ def test_stand_when_everything_is_measured_once_then_viewers_see_whole_frames(
         *snapshots.measure(stand),
         *latency.measure_added(stand),
         *scan.measure_in_place(stand),
+        *sources.measure(stand),
         *memory.measure(stand),
     ]
     assert "bare server" in figures[0].name

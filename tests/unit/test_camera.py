@@ -371,7 +371,7 @@ async def test_reconnect_when_a_good_frame_came_then_the_delay_is_short_again(
         await feeder.arrived(5)
         feeder.closes_at_once = False
         await feeder.arrived(6)
-        assert of._delay_s == 0.64
+        assert of._backoff.delay_s == 0.64
         await feeder.send(b"junk, no frame" * 100)
         await feeder.send(PICTURE)
         await of.wait_newer(0, WAIT_S)
@@ -398,3 +398,18 @@ async def test_feed_when_it_goes_and_comes_back_then_frames_go_on(
         await feeder.send(jpeg.picture(64, 48, seed=1))
         await states.until(CameraState.LIVE, CameraState.FAILED, CameraState.LIVE)
         assert of.latest().data == jpeg.picture(64, 48, seed=1)
+
+
+async def test_feed_when_it_freezes_then_old_frames_do_not_make_it_live_again() -> None:
+    """The thread tells of few frames; what it has of old ones then is no news."""
+    async with Feeder() as feeder, fed(feeder, stale_after_s=SHORT_S) as of:
+        states = States(of)
+        await feeder.arrived(1)
+        await feeder.send(PICTURE)
+        await states.until(CameraState.LIVE)
+        await feeder.send(PICTURE)
+        await states.until(CameraState.LIVE, CameraState.STALLED)
+        await asyncio.sleep(3 * SHORT_S)  # time enough to be mistaken
+        assert states.all == [CameraState.LIVE, CameraState.STALLED]
+        await feeder.send(PICTURE)
+        await states.until(CameraState.LIVE, CameraState.STALLED, CameraState.LIVE)

@@ -56,7 +56,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         feed.close()
 
 
-COMMANDS = ("run", "check", "doctor", "status", "snapshot", "timelapse", "demo")
+COMMANDS = (
+    "run",
+    "check",
+    "camera",
+    "doctor",
+    "status",
+    "snapshot",
+    "timelapse",
+    "demo",
+)
 
 
 def test_help_when_asked_then_all_commands_in_one_line_each(tmp_path: Path) -> None:

@@ -248,10 +248,10 @@ def test_import_when_there_are_several_cameras_then_asked_which(home: Home) -> N
     assert {upload.camera for upload in config.load(home.file).connect} == {"a", "b"}
 
 
-def test_import_when_the_source_comes_later_then_the_configuration_stays(
+def test_import_when_the_source_is_unknown_then_the_configuration_stays(
     home: Home,
 ) -> None:
-    home.env.write_text(BRIDGE.replace("127.0.0.1:8081", "10.0.0.7:8080"))
+    home.env.write_text(BRIDGE.replace("http://", "gopher://"))
     shown = home.run()
     assert shown.returncode == 0
     assert "source: SOURCE" in shown.stdout.decode()
@@ -263,6 +263,22 @@ def test_import_when_the_source_comes_later_then_the_configuration_stays(
     home.configure("[camera nozzle]\nsource: tcp://h:1\n")
     assert home.run("--write").returncode == 0
     assert config.load(home.file).connect[0].camera == "nozzle"
+
+
+def test_import_when_the_camera_has_a_password_then_it_is_written_and_not_shown(
+    home: Home,
+) -> None:
+    home.env.write_text(BRIDGE.replace("127.0.0.1:8081", "me:hunter2@10.0.0.7"))
+    for arguments in ((), ("--write",)):
+        done = home.run(*arguments)
+        assert done.returncode == 0
+        told = said(done) + done.stdout.decode()
+        assert "source: snapshot+http://***@10.0.0.7/snapshot.jpg" in told
+        assert "--write adds it whole" in told
+        assert "hunter2" not in told
+    (camera,) = config.load(home.file).cameras
+    assert camera.credentials is not None
+    assert camera.credentials.password.reveal() == "hunter2"
 
 
 def test_import_when_the_configuration_has_mistakes_then_2_and_all_of_them(

@@ -22,10 +22,14 @@ from moonraker_prusacam.component.camera_list import (
     Listing,
     parse_camera_list,
 )
+from moonraker_prusacam.component.camera_params import (
+    camera_params,
+    stop_params,
+    stream_params,
+)
 from moonraker_prusacam.component.endpoints import (
     DECODE_STEP_CHARS,
     MAX_ERROR_TEXT,
-    camera_params,
     decode_base64,
     frame_params,
     reason_phrase,
@@ -101,6 +105,43 @@ def test_camera_params_when_valid_then_name_or_nothing(
 def test_camera_params_when_no_name_then_raises(value: object) -> None:
     with pytest.raises(ValueError, match="'camera' must be a name"):
         camera_params({"camera": value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "params"),
+    [
+        ({}, {}),
+        ({"_": "1", "cacheBust": 2, "camera": ""}, {}),
+        ({"camera": "bed", "viewer": "wall 1"}, {"camera": "bed", "viewer": "wall 1"}),
+        ({"viewer": None}, {}),
+    ],
+)
+def test_stop_params_when_valid_then_camera_and_viewer(
+    arguments: dict[str, Any], params: dict[str, Any]
+) -> None:
+    assert stop_params(arguments) == params
+
+
+@pytest.mark.parametrize("viewer", ["", "x" * 41, "a\n", "é", 7, True, ["a"], {}])
+@pytest.mark.parametrize("read", [stop_params, stream_params])
+def test_viewer_when_no_name_then_raises(viewer: object, read: Any) -> None:
+    with pytest.raises(ValueError, match="'viewer' must be a name of 1 to 40"):
+        read({"viewer": viewer})
+
+
+@pytest.mark.parametrize(
+    ("fps", "number"), [("10", 10), (12.5, 12.5), ("-3", -3), ("1e9", 10**9)]
+)
+def test_stream_params_when_fps_is_a_number_then_it_is_one(
+    fps: object, number: float
+) -> None:
+    assert stream_params({"fps": fps, "camera": "a"}) == {"camera": "a", "fps": number}
+
+
+@pytest.mark.parametrize("fps", ["", "ten", "nan", "inf", True, [10]])
+def test_stream_params_when_fps_is_no_number_then_raises(fps: object) -> None:
+    with pytest.raises(ValueError, match="'fps' is not a number"):
+        stream_params({"fps": fps})
 
 
 def test_frame_params_when_layer_is_text_then_number() -> None:

@@ -10,12 +10,17 @@ import pytest
 
 from moonraker_prusacam.connect.env_file import parse_env_file
 from moonraker_prusacam.connect.takeover import Takeover, nearest_scheme, take_over
+from moonraker_prusacam.connect.takeover_source import FFMPEG
 from moonraker_prusacam.errors import ConfigError
 from moonraker_prusacam.secret import Secret
+from moonraker_prusacam.source_url import source_url
 
 TOKEN = "aZ09_-aZ09_-aZ09_-aZ"
 FINGERPRINT = "f68336b7-8dd3-488a-aeca-55ef5e4f5a70"
 FEED = "tcp://127.0.0.1:9000"
+RPICAM = (
+    "rpicam-vid -t 0 -n --codec mjpeg --width 1280 --height 720 --framerate 15 -o -"
+)
 BRIDGE = f"""\
 PC_TOKEN={TOKEN}
 PC_FINGERPRINT={FINGERPRINT}
@@ -43,13 +48,23 @@ def taken(content: str) -> Takeover:
     return made
 
 
+def source_of(made: Takeover) -> str | None:
+    """What is written; what people are shown can be read back, and says no more."""
+    if made.source is None:
+        return None
+    text = made.source.text.reveal()
+    assert source_url(text).scheme
+    assert made.source.is_masked == ("***" in made.source.shown)
+    return text
+
+
 def test_bridge_when_taken_over_then_its_camera_goes_on() -> None:
     made = taken(BRIDGE)
     assert made.token == Secret(TOKEN)
     assert made.fingerprint == Secret(FINGERPRINT)
     assert made.trigger_scheme == "TEN_SEC"
     assert made.server is None
-    assert made.source == FEED
+    assert source_of(made) == FEED
     assert dict(made.left).keys() == {"JPEG_PATH"}
     assert any("8081" in step for step in made.steps)
     assert "old uploader" in made.steps[-1]
@@ -58,8 +73,7 @@ def test_bridge_when_taken_over_then_its_camera_goes_on() -> None:
 def test_script_when_taken_over_then_with_its_defaults() -> None:
     made = taken(SCRIPT)
     assert made.trigger_scheme == "TEN_SEC"
-    assert made.source == FEED
-    assert any("rpicam-vid" in step for step in made.steps)
+    assert source_of(made) == f"exec:{RPICAM}"
 
 
 def test_script_when_it_says_more_then_taken_over_or_told() -> None:
@@ -81,46 +95,117 @@ def test_script_when_it_says_more_then_taken_over_or_told() -> None:
     assert left["MINE"] == "not known here"
 
 
+# As the examples of the script have them, and its documentation.
 COMMANDS = [
+    ("rpicam-still", "--immediate --mode 640:480 -o", "/dev/video0", f"exec:{RPICAM}"),
+    ("rpicam-still", "-o", "/dev/video1", f"exec:{RPICAM} --camera 1"),
+    ("libcamera-still", "", "", f"exec:{RPICAM.replace('rpicam', 'libcamera')}"),
     (
-        "ffmpeg",
-        "\"-y -i 'rtsp://host:8554/cam' -vframes 1 \"",
-        "/dev/null",
-        "ffmpeg -i 'rtsp://host:8554/cam'",
+        *("raspistill", "--nopreview --mode 640:480 -o", "/dev/video0"),
+        "exec:raspivid -t 0 -n -cd MJPEG -w 1280 -h 720 -fps 15 -o -",
+    ),
+    ("fswebcam", "--resolution 640x480", "/dev/video2", "v4l2:/dev/video2"),
+    ("fswebcam", "-S 10", "/dev/v4l/by-id/usb-a", "v4l2:/dev/v4l/by-id/usb-a"),
+    ("fswebcam", "", "", "v4l2:/dev/video0"),
+    (
+        *("ffmpeg", "-f v4l2 -y -i /dev/video4 -f image2 -vframes 1", "/dev/video0"),
+        "v4l2:/dev/video4",
     ),
     (
-        "curl",
-        "\"--max-time 5 'http://cam.local:8081/snap.jpg' -o \"",
-        "/dev/null",
-        "-i 'http://cam.local:8081/snap.jpg'",
+        *("ffmpeg", "-y -rtsp_transport tcp -i 'rtsp://h:8554/cam' -vframes 1 ", ""),
+        "rtsp://h:8554/cam",
     ),
     (
-        "fswebcam",
-        "--resolution 640x480 --no-banner",
-        "/dev/video2",
-        "ffmpeg -f v4l2 -i '/dev/video2'",
+        *("ffmpeg", "-y -i 'http://h:8080/ipcam/mjpeg.cgi' -vframes 1 ", "/dev/null"),
+        "http://h:8080/ipcam/mjpeg.cgi",
     ),
     (
-        "ffmpeg",
-        "'-i rtsp://user:hunter2@host/cam'",
-        "/dev/null",
-        "-i 'ADDRESS'",
+        *("ffmpeg", "-y -i http://h/snap.JPG -vframes 1", "/dev/null"),
+        "snapshot+http://h/snap.JPG",
     ),
+    (
+        *("ffmpeg", "-y -i 'http://h:8888/cam/index.m3u8' -f image2 ", "/dev/null"),
+        f"exec:{FFMPEG.format('http://h:8888/cam/index.m3u8')}",
+    ),
+    (
+        *("curl", "--max-time 5 'http://cam.local:8081/snap.jpg' -o ", "/dev/null"),
+        "snapshot+http://cam.local:8081/snap.jpg",
+    ),
+    (
+        *("curl", "-u 'me:p@ss w:rd' https://h/picture/1/current/ -o", "/dev/null"),
+        "snapshot+https://me:p%40ss%20w%3Ard@h/picture/1/current/",
+    ),
+    ("wget", "-q http://h/a.jpg -O", "/dev/null", "snapshot+http://h/a.jpg"),
 ]
 
 
-@pytest.mark.parametrize(("command", "parameters", "device", "step"), COMMANDS)
-def test_script_when_its_source_comes_later_then_told_what_helps_until_then(
-    command: str, parameters: str, device: str, step: str
+@pytest.mark.parametrize(("command", "parameters", "device", "source"), COMMANDS)
+def test_script_when_its_camera_is_known_then_its_source(
+    command: str, parameters: str, device: str, source: str
 ) -> None:
     made = taken(
         f"{SCRIPT}CAMERA_COMMAND={command}\nCAMERA_DEVICE={device}\n"
-        f"CAMERA_COMMAND_EXTRA_PARAMS={parameters}\n"
+        f'CAMERA_COMMAND_EXTRA_PARAMS="{parameters}"\n'
+    )
+    assert source_of(made) == source
+    assert dict(made.taken)["CAMERA_COMMAND"].startswith("source: ")
+    has_number = source.startswith("v4l2:/dev/video")
+    assert any("by-id" in step for step in made.steps) == has_number
+
+
+@pytest.mark.parametrize(
+    ("command", "parameters", "words"),
+    [
+        ("mycam", "--output", "takes one picture and ends"),
+        ("curl", "-o", "takes one picture and ends"),
+        ("ffmpeg", "-i /srv/film.mp4", "takes one picture and ends"),
+        ("curl", "http://h/a#b", "has a '#' in it"),
+        ("curl", "http://h:0/", "has a port"),
+        ("fswebcam", "", "names no device"),
+    ],
+)
+def test_script_when_its_camera_is_unknown_then_told_why(
+    command: str, parameters: str, words: str
+) -> None:
+    made = taken(
+        f"{SCRIPT}CAMERA_COMMAND={command}\nCAMERA_DEVICE=nowhere\n"
+        f"CAMERA_COMMAND_EXTRA_PARAMS='{parameters}'\n"
     )
     assert made.source is None
-    assert "comes later" in dict(made.left)["CAMERA_COMMAND"]
-    assert any(step in told for told in made.steps)
-    assert "hunter2" not in str(made.steps)
+    assert words in dict(made.left)["CAMERA_COMMAND"]
+
+
+SECRET = "hunter2"
+WITH_FFMPEG = "CAMERA_COMMAND=ffmpeg\nCAMERA_COMMAND_EXTRA_PARAMS="
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        (f"SNAP_URL=http://me:{SECRET}@h/a.jpg", "snapshot+http://***@h/a.jpg"),
+        (f"SNAP_URL='http://h/?pwd={SECRET}'", "snapshot+http://h/?***"),
+        (f"MJPEG_URL=http://me:{SECRET}@h:81/stream", "http://***@h:81/stream"),
+        (
+            f"{WITH_FFMPEG.replace('ffmpeg', 'curl')}'-u me:{SECRET} http://h/'",
+            "snapshot+http://***@h/",
+        ),
+        (f"{WITH_FFMPEG}'-i rtsp://me:{SECRET}@h/cam'", "rtsp://***@h/cam"),
+        (f"{WITH_FFMPEG}'-i http://h/a.m3u8?key={SECRET}'", None),
+        (f"MJPEG_URL=http://me:{SECRET}@h:0/", None),
+    ],
+)
+def test_source_when_it_holds_a_secret_then_it_is_written_and_never_shown(
+    setting: str, shown: str | None
+) -> None:
+    made = taken(f"{SCRIPT}{setting}\n")
+    assert SECRET not in str(made)
+    if shown is None:
+        assert made.source is None
+        return
+    assert made.source is not None
+    assert made.source.shown == shown
+    assert SECRET in (source_of(made) or "")
+    assert any("prusacam.conf: username and password_file" in s for s in made.steps)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +213,16 @@ def test_script_when_its_source_comes_later_then_told_what_helps_until_then(
     [
         ("tcp://10.0.0.7:9000", "tcp://10.0.0.7:9000"),
         ("http://localhost:8081/snapshot.jpg", FEED),
-        ("http://10.0.0.7:8081/snapshot.jpg", None),
-        ("http://127.0.0.1:8080/?action=snapshot", None),
+        (
+            "http://10.0.0.7:8081/snapshot.jpg",
+            "snapshot+http://10.0.0.7:8081/snapshot.jpg",
+        ),
+        (
+            "http://127.0.0.1:8080/?action=snapshot",
+            "snapshot+http://127.0.0.1:8080/?action=snapshot",
+        ),
+        ("https://h/api/frame.jpeg?src=a", "snapshot+https://h/api/frame.jpeg?src=a"),
+        ("rtsp://h/stream1", "rtsp://h/stream1"),
         ("http://127.0.0.1:x/", None),
         ("http://[", None),
         ("nonsense", None),
@@ -139,7 +232,35 @@ def test_address_when_given_then_a_source_where_there_is_one(
     address: str, source: str | None
 ) -> None:
     content = f"PC_TOKEN={TOKEN}\nPC_FINGERPRINT={FINGERPRINT}\nSNAP_URL={address}\n"
-    assert taken(content).source == source
+    made = taken(content)
+    assert source_of(made) == source
+    assert made.source is None or made.source.shown == source
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "stream", "source"),
+    [
+        # The stream of the camera that was uploaded is better than its pictures.
+        ("http://h:80/a.jpg", "http://h:80/b", "http://h:80/b"),
+        # What MJPEG_URL says otherwise is what the example said: it was never read.
+        (
+            "http://10.0.0.7/a.jpg",
+            "http://127.0.0.1:8081/stream.mjpg",
+            "snapshot+http://10.0.0.7/a.jpg",
+        ),
+        ("http://h/a.jpg", "tcp://h:9000", "tcp://h:9000"),
+        ("nonsense", "http://h/stream", "http://h/stream"),
+        ("http://127.0.0.1:8081/snapshot.jpg", "http://h/stream", FEED),
+    ],
+)
+def test_addresses_when_there_are_two_then_the_better_one_of_what_was_uploaded(
+    uploaded: str, stream: str, source: str
+) -> None:
+    made = taken(
+        f"PC_TOKEN={TOKEN}\nPC_FINGERPRINT={FINGERPRINT}\nSNAP_URL={uploaded}\n"
+        f"MJPEG_URL={stream}\n"
+    )
+    assert source_of(made) == source
 
 
 @pytest.mark.parametrize(

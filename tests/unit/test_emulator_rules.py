@@ -616,8 +616,16 @@ async def test_video_when_it_breaks_off_then_after_so_many_bytes_of_it(
 
 
 async def test_video_when_a_page_stands_for_it_then_html_with_200(bench: Bench) -> None:
-    await bench.video("PUT", VIDEO)
-    await bench.connect.inject(Fault("answer", answer="200 html"))
+    await bench.connect.inject(
+        Fault(
+            "answer",
+            answer="200",
+            body="<html>log in</html>",
+            headers={"Content-Type": "text/html"},
+            endpoint="GET /c/timelapse",
+        )
+    )
+    assert (await bench.video("PUT", VIDEO))[0] == 201
     status, body, headers = await bench.video("GET")
     assert (status, headers["Content-Type"]) == (200, "text/html")
     assert body.startswith(b"<html>")

@@ -15,7 +15,7 @@ from pathlib import Path
 import moonraker_prusacam
 
 PACKAGE = Path(moonraker_prusacam.__file__).parent
-TIMEOUT_S = 30.0
+TIMEOUT_S = 55.0
 # Compiled by setup.py where there is a compiler; run on import; needs Moonraker.
 NOT_ALWAYS = ("_scanner_c", ".__main__", ".component")
 # Alone: whatever an earlier import loaded of our package is forgotten.
@@ -26,7 +26,7 @@ for name in sys.argv[1:]:
         del sys.modules[loaded]
     importlib.import_module(name)
 """
-HEAVY = ("PIL", "aiohttp", "jinja2", "moonraker_prusacam.emulator", "numpy")
+HEAVY = ("PIL", "aiohttp", "jinja2", "linuxpy", "moonraker_prusacam.emulator", "numpy")
 IMPORT_CLI = f"""
 import sys, moonraker_prusacam.cli
 print(*(name for name in {HEAVY!r} if name in sys.modules))
@@ -59,3 +59,12 @@ def test_modules_when_each_is_imported_first_then_none_fails() -> None:
 
 def test_command_line_when_imported_then_loads_nothing_heavy() -> None:
     assert python(IMPORT_CLI).split() == []
+
+
+def test_engine_when_imported_then_no_source_is_loaded_that_nobody_has_named() -> None:
+    sources = "moonraker_prusacam.camera.sources."
+    code = f"""
+import sys, moonraker_prusacam.app
+print(*(n for n in sys.modules if n == "linuxpy" or n.startswith({sources!r})))
+"""
+    assert python(code).split() == []

@@ -32,6 +32,9 @@ GROUND = {
 }
 MIDDLE = {
     "config",
+    "config_file",
+    "camera_section",
+    "addresses",
     "ini",
     "option",
     "source_url",
@@ -53,6 +56,7 @@ MIDDLE = {
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
 TOP = {
     "methods",
+    "camera_methods",
     "video_methods",
     "prusa_camera_methods",
     "parameters",
@@ -64,11 +68,15 @@ DOOR = {
     "cli",
     "cli_asked",
     "cli_call",
+    "cli_camera",
+    "cli_camera_add",
+    "cli_camera_probe",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
     "cli_prusa_camera",
     "cli_timelapse",
+    "cli_trust",
     "__main__",
 }
 LAYERS = (GROUND, MIDDLE, ROOMS, TOP, DOOR)

@@ -373,6 +373,7 @@ async def test_camera_when_its_state_changes_then_all_are_notified(
         "camera": "front",
         "state": "live",
         "reason": "frames arrive",
+        "advice": "",
     }
 
 

@@ -126,6 +126,8 @@ def test_draw_when_a_camera_failed_then_a_jpeg_says_so_in_its_part_header() -> N
         attrs.evolve(REFUSED, reason="another reason"),
         attrs.evolve(REFUSED, since=2e9),
         attrs.evolve(REFUSED, state=CameraState.CONNECTING),
+        attrs.evolve(REFUSED, state=CameraState.IDLE),
+        attrs.evolve(REFUSED, advice="is the camera's feed running?"),
     ],
 )
 def test_draw_when_the_trouble_is_another_then_the_picture_is(
@@ -149,7 +151,8 @@ def test_draw_when_the_trouble_is_another_then_the_picture_is(
 def test_draw_when_texts_are_long_or_odd_then_they_stay_inside(
     name: str, reason: str
 ) -> None:
-    image = decoded(draw(name, attrs.evolve(REFUSED, reason=reason)))
+    status = attrs.evolve(REFUSED, reason=reason, advice=reason * 2)
+    image = decoded(draw(name, status))
     width, height = SIZE
     assert is_plain(image, (width - MARGIN_PX, 0, width, height))
     assert is_plain(image, (MARGIN_PX, height - MARGIN_PX, width, height))

@@ -159,11 +159,16 @@ def pair(buffer_bytes: int = 0) -> tuple[socket.socket, socket.socket]:
 
 @asynccontextmanager
 async def viewing(
-    of: StreamPump, channel: Channel, *, buffer_bytes: int = 0, fps: float | None = None
+    of: StreamPump,
+    channel: Channel,
+    *,
+    buffer_bytes: int = 0,
+    fps: float | None = None,
+    name: str = "",
 ) -> AsyncIterator[Peer]:
     near, far = pair(buffer_bytes)
     with far:
-        of.add(near, channel, HEAD, fps=fps, label="far")
+        of.add(near, channel, HEAD, fps=fps, label="far", name=name)
         yield Peer(far)
 
 
@@ -490,6 +495,80 @@ async def test_channel_when_it_ends_in_a_part_then_the_part_is_finished_first(
             assert peer.parser.is_between_parts
 
 
+async def test_dismiss_when_a_name_is_given_then_only_its_streams_end(
+    twin: Any,
+) -> None:
+    async with (
+        pumping(twin) as (of, channel),
+        viewing(of, channel, name="wall") as first,
+        viewing(of, channel, name="wall") as second,
+        viewing(of, channel, name="wallpaper") as longer,
+        viewing(of, channel) as nameless,
+        viewing(of, other := of.channel(), name="wall") as elsewhere,
+    ):
+        told = {viewer.name for viewer in channel.list_viewers()}
+        assert told <= {"wall", "wallpaper", ""}
+        assert channel.dismiss("nobody") == channel.dismiss("WALL") == 0
+        assert channel.dismiss("wall") == 2
+        assert channel.dismiss("wall") == 0
+        await first.to_end()
+        await second.to_end()
+        await until(lambda: channel.viewers == 2)
+        show(channel, 1)
+        show(other, 2)
+        await longer.until(1)
+        await nameless.until(1)
+        await elsewhere.until(2)
+
+
+async def test_dismiss_when_no_name_is_given_then_all_of_the_channel_end(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel), viewing(of, of.channel()):
+        assert channel.dismiss() == 0
+        async with (
+            viewing(of, channel, name="wall") as first,
+            viewing(of, channel) as second,
+        ):
+            show(channel, 1)
+            await first.until(1)
+            assert channel.dismiss() == 2
+            await first.to_end()
+            await second.to_end()
+            await until(lambda: of.stats.viewers == 1)
+        async with viewing(of, channel) as later:
+            show(channel, 2)
+            await later.until(2)
+
+
+@pytest.mark.parametrize("is_stalled", [False, True])
+async def test_dismiss_when_a_part_is_under_way_then_it_is_not_waited_for(
+    twin: Any, is_stalled: bool
+) -> None:
+    async with pumping(twin) as (of, channel):
+        show(channel, 1, BIG_BYTES)
+        async with viewing(of, channel, buffer_bytes=SMALL_BUFFER_BYTES) as peer:
+            await until(lambda: of.stats.frames == 1)
+            if not is_stalled:
+                await peer.read(10_000)
+            assert channel.dismiss() == 1
+            await until(lambda: of.stats.viewers == 0)
+            begun = time.monotonic()
+            await peer.to_end()
+            assert time.monotonic() - begun < 1
+            assert peer.numbers == []
+            assert of.stats.stalled == 0
+
+
+async def test_dismiss_when_the_pump_is_closed_then_nobody_is_left_to_go(
+    twin: Any,
+) -> None:
+    async with pumping(twin) as (of, channel):
+        async with viewing(of, channel, name="wall"):
+            await of.aclose()
+        assert channel.dismiss() == channel.dismiss("wall") == 0
+
+
 @pytest.mark.parametrize("how", ["close", "reset", "half-close"])
 @pytest.mark.parametrize("within_a_part", [False, True])
 async def test_viewer_when_it_leaves_then_its_socket_is_closed(
@@ -640,12 +719,15 @@ async def test_viewers_when_they_come_and_go_then_all_see_whole_pictures(
     async def view(of: StreamPump, channel: Channel, rng: random.Random) -> None:
         nonlocal seen
         buffer_bytes = rng.choice((0, SMALL_BUFFER_BYTES))
-        async with viewing(of, channel, buffer_bytes=buffer_bytes) as peer:
+        name = "one of ten" if rng.random() < 0.1 else ""
+        async with viewing(of, channel, buffer_bytes=buffer_bytes, name=name) as peer:
             for _ in range(rng.randint(0, 30)):
                 await peer.read(rng.choice((1, 100, 5000, 1 << 20)))
                 await asyncio.sleep(rng.choice((0, 0, 0.001, 0.02)))
             if rng.random() < 0.5:
                 peer.vanish()
+            elif rng.random() < 0.2:
+                channel.dismiss("one of ten" if rng.random() < 0.9 else None)
             assert peer.numbers == sorted(peer.numbers)
             seen += len(peer.numbers)
 

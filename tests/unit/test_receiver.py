@@ -134,6 +134,19 @@ async def test_read_when_frames_come_then_the_newest_is_there(bench: Bench) -> N
     assert not task.done()
 
 
+async def test_read_when_bytes_were_fed_before_then_frames_and_counters_go_on(
+    bench: Bench,
+) -> None:
+    bench.receiver.feed(SEVERAL[0] + SEVERAL[1][:100])
+    bench.read()
+    await asyncio.sleep(0)
+    assert bench.receiver.stats.frames == 1
+    assert bench.receiver.stats.bytes_in == len(SEVERAL[0]) + 100
+    await bench.send(SEVERAL[1][100:])
+    await bench.until(lambda: bench.receiver.stats.frames == 2)
+    assert bytes(bench.frames[-1]) == SEVERAL[1]
+
+
 async def test_read_when_every_frame_is_wanted_then_each_is_told_in_order(
     bench: Bench,
 ) -> None:

@@ -174,6 +174,10 @@ WRONG_TOGETHER = {
         "source: bambu://h?model=P1S",
         "line 1, [camera front]: needs 'access_code' or 'access_code_file'",
     ),
+    "verified printer": (
+        "source: bambu://h?model=P1S\naccess_code: 1\ncertificate: verify",
+        "line 4, [camera front] certificate: a printer's certificate names no host",
+    ),
     "code twice": (
         "source: bambu://h?model=P1S\naccess_code: 1\naccess_code_file: /dev/null",
         "access_code: needs either 'access_code' or 'access_code_file'",

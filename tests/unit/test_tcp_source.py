@@ -143,3 +143,30 @@ async def test_run_when_a_consumer_fails_then_its_error_is_not_the_feeds(
         with pytest.raises(error, match="in the consumer"):
             await task
         await feeder.left()
+
+
+async def test_run_when_the_name_cannot_be_one_then_the_reason_says_so() -> None:
+    with pytest.raises(SourceUnavailable, match=r"name in bed\.\.cam:9000"):
+        await source_of("tcp://bed..cam").run(Received())
+
+
+async def test_run_when_the_first_address_is_dead_then_the_next_one_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A name may have an address of IPv6 that leads nowhere."""
+    received = Received()
+    async with Feeder() as feeder:
+        with socket.socket(socket.AF_INET6) as full:
+            full.bind(("::1", 0))
+            full.listen(0)
+            with socket.create_connection(full.getsockname()[:2]):
+                where = [
+                    (socket.AF_INET6, full.getsockname()),
+                    (socket.AF_INET, ("127.0.0.1", feeder.port)),
+                ]
+                found = [(of, socket.SOCK_STREAM, 6, "", at) for of, at in where]
+                monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+                task = asyncio.create_task(source_of("tcp://bedcam").run(received))
+                await feeder.arrived(1)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)

@@ -23,7 +23,13 @@ from moonraker_prusacam.camera.sources import Host, open_source
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.emulator.camera import SyntheticCamera, read_tag
 from moonraker_prusacam.errors import PrusacamError
-from moonraker_prusacam.web import StreamPump, WebServer, connection, front, server
+from moonraker_prusacam.web import (
+    StreamPump,
+    WebServer,
+    camera_answers,
+    connection,
+    front,
+)
 from tests.support import jpeg
 from tests.support.viewers import (
     WAIT_S,
@@ -252,7 +258,7 @@ async def test_snapshot_when_a_new_one_is_asked_for_then_it_is_waited_for() -> N
 async def test_snapshot_when_no_new_one_comes_then_it_is_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "NEWER_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(camera_answers, "NEWER_TIMEOUT_S", 0.01)
     async with serving() as site:
         site.send(picture(1))
         answer = await site.answer("/snapshot.jpg?max_age=0")
@@ -563,14 +569,14 @@ async def test_stream_when_garbage_is_pipelined_then_nobody_else_is_harmed(
 async def test_stream_when_it_follows_an_unread_answer_then_no_byte_is_lost() -> None:
     async with serving() as site, site.client() as client:
         site.send(picture())
-        answer = site.web._routes["/stream.mjpg"]
+        answer = site.web._answers["stream"]
         unread = b"the end of another answer" * (BIG_BYTES // 10)
 
-        async def behind(request: Any) -> Any:
+        async def behind(request: Any, route: Any) -> Any:
             request.transport.write(unread)
-            return await answer(request)
+            return await answer(request, route)
 
-        site.web._routes["/stream.mjpg"] = behind
+        site.web._answers["stream"] = behind
         await client.send(b"GET /stream.mjpg HTTP/1.1\r\nHost: printer\r\n\r\n")
         assert await client.read_exactly(len(unread)) == unread
         head = await client.read_head()
@@ -630,13 +636,13 @@ async def test_viewers_when_they_leave_while_they_are_accepted_then_all_is_quiet
 async def test_hand_over_when_the_transport_is_closing_then_nothing_is_added() -> None:
     async with serving() as site, site.client() as client:
         site.send(picture())
-        answer = site.web._routes["/stream.mjpg"]
+        answer = site.web._answers["stream"]
 
-        async def closing(request: Any) -> Any:
+        async def closing(request: Any, route: Any) -> Any:
             request.transport.close()
-            return await answer(request)
+            return await answer(request, route)
 
-        site.web._routes["/stream.mjpg"] = closing
+        site.web._answers["stream"] = closing
         await client.send(b"GET /stream.mjpg HTTP/1.1\r\nHost: printer\r\n\r\n")
         assert await client.read_to_end() == b""
         assert site.pump.stats.opened == 0
@@ -851,8 +857,9 @@ async def test_aclose_when_viewers_watch_then_their_streams_end() -> None:
         async with site.client() as viewer, site.client() as idle:
             parser = StrictParser((await viewer.ask("/stream.mjpg")).content_type)
             await idle.read_answer("/snapshot.jpg")
+            assert await viewer.read_frames(parser, 1) == [picture()]
             await site.web.aclose()
-            assert parser.feed(await viewer.read_to_end()) == [picture()]
+            assert parser.feed(await viewer.read_to_end()) == []
             assert await idle.read_to_end() == b""
         await site.web.aclose()
 
@@ -860,15 +867,15 @@ async def test_aclose_when_viewers_watch_then_their_streams_end() -> None:
 async def test_aclose_when_a_stream_opens_meanwhile_then_it_is_closed_as_well() -> None:
     async with serving() as site, site.client() as client:
         site.send(picture())
-        answer = site.web._routes["/stream.mjpg"]
+        answer = site.web._answers["stream"]
         asked = asyncio.Event()
 
-        async def slow(request: Any) -> Any:
+        async def slow(request: Any, route: Any) -> Any:
             asked.set()
             await asyncio.sleep(0.05)
-            return await answer(request)
+            return await answer(request, route)
 
-        site.web._routes["/stream.mjpg"] = slow
+        site.web._answers["stream"] = slow
         await client.send(b"GET /stream.mjpg HTTP/1.1\r\nHost: printer\r\n\r\n")
         await asked.wait()
         await site.web.aclose()

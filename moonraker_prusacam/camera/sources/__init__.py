@@ -43,7 +43,7 @@ class Host:
     ffmpeg: Path | None = None
 
 
-def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
+def open_source(config: CameraConfig, host: Host) -> Source:
     """The source that ``config`` names."""
     scheme = config.source.scheme
     match scheme:
@@ -51,5 +51,37 @@ def open_source(config: CameraConfig, host: Host) -> Source:  # noqa: ARG001
             from .tcp import TcpSource
 
             return TcpSource(config)
+        case "exec":
+            from .command import CommandSource
+
+            return CommandSource(config)
+        case "http" | "https":
+            from moonraker_prusacam.camera.tls import Pins
+
+            from .http import HttpSource
+
+            return HttpSource(config, Pins(config, host))
+        case "snapshot+http" | "snapshot+https":
+            from moonraker_prusacam.camera.tls import Pins
+
+            from .snapshot import SnapshotSource
+
+            return SnapshotSource(config, Pins(config, host))
+        case "rtsp" | "rtsps":
+            from .rtsp import RtspSource, endpoint
+
+            return RtspSource(config, host, endpoint(config, host))
+        case "bambu":
+            from .bambu import bambu_source
+
+            return bambu_source(config, host)
+        case "v4l2":
+            from .v4l2 import V4l2Source
+
+            return V4l2Source(config, host)
+        case "test":
+            from .synthetic import SyntheticSource
+
+            return SyntheticSource(config)
         case _:
             raise NotImplementedError(scheme)

@@ -46,7 +46,7 @@ REFUSALS = {
         "the camera is not registered, or not yours",
         "check that the camera is in Prusa Connect and has been online, that the "
         "account's token (JWT) is of the same account and not expired, and try "
-        "signaling_origin https://connect.prusa3d.com",
+        "origin https://connect.prusa3d.com",
     ),
 }
 

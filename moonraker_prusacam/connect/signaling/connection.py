@@ -234,8 +234,7 @@ def _raise_for_status(status: int) -> NoReturn:
     if status in (401, 403):
         raise SignalingRefused(
             f"the signalling server does not let us connect {told}",
-            advice="check signaling_url, and try signaling_origin "
-            "https://connect.prusa3d.com",
+            advice="check signaling_url, and try origin https://connect.prusa3d.com",
         )
     if status == 429 or status >= 500:
         raise SignalingUnavailable(

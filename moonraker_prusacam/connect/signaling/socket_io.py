@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import engineio
 import socketio
-from aiohttp import WSCloseCode
+from aiohttp import ClientWSTimeout, WSCloseCode
 
 from moonraker_prusacam.errors import (
     ClosedError,
@@ -108,9 +108,12 @@ class SocketIo(socketio.AsyncClient):
             logger=SILENT,
             engineio_logger=SILENT,
             handle_sigint=False,
-            request_timeout=CLOSE_TIMEOUT_S,
             http_session=http,
-            websocket_extra_options={"max_msg_size": MAX_FRAME_BYTES},
+            websocket_extra_options={
+                "max_msg_size": MAX_FRAME_BYTES,
+                # Old ones give it as a number, of which aiohttp warns.
+                "timeout": ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+            },
             tasks=tasks,
         )
         self._ears = ears

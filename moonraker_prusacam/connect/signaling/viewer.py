@@ -4,10 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Asks and controls one Prusa camera through the signalling server of Prusa Connect.
 
-Sources: the events and numbers as they were reconstructed from Prusa Connect's web
-page, and captures of the service where they disagree; docs/prusa-connect.md tells
-which is which. A camera answers what it is asked, and applies what it is told without
-an answer.
+A camera answers what it is asked, and applies what it is told without an answer.
+docs/prusa-connect.md has the sources, and what is assumed.
 """
 
 from __future__ import annotations
@@ -118,6 +116,11 @@ class Viewer:
         }
         self._codec = Codec(options.profile)
         self._answers = Answers()
+        first_word = ClientAuthentication(
+            camera_token=options.camera_token,
+            jwt=options.jwt,
+            fingerprint=options.fingerprint,
+        )
         self._session = Session(
             Endpoint(
                 token=options.camera_token,
@@ -128,7 +131,7 @@ class Viewer:
             Role(
                 subject=f"Prusa camera {options.name}",
                 event="client_authentication",
-                first_word=self._codec.encode(_first_word(options)),
+                first_word=self._codec.encode(self._codec.fitting(first_word)),
                 receive=self._receive,
                 left=self._answers.failed,
                 secrets=(options.camera_token, options.jwt),
@@ -193,8 +196,8 @@ class Viewer:
         self._must_have(FileList)
         with self._answers.collect() as pages, self._answers.expect(Status) as status:
             status.add_done_callback(lambda _: pages.changed.set())
-            await self._trigger(Trigger(get_files=Switch.ON))
-            await self._trigger(Trigger(get_status=Switch.ON))
+            await self._send(Trigger(get_files=Switch.ON))
+            await self._send(Trigger(get_status=Switch.ON))
             # Both are waited for, lest the status answers the next question.
             while not (pages.is_whole() and status.done()):
                 timeout_s = NO_FILES_S if status.done() else ANSWER_TIMEOUT_S
@@ -212,45 +215,45 @@ class Viewer:
 
     async def take_snapshot(self) -> None:
         """Have the camera send a snapshot to Prusa Connect."""
-        await self._trigger(Trigger(get_snapshot=Switch.ON))
+        await self._send(Trigger(get_snapshot=Switch.ON))
 
     async def enable_snapshots(self, enabled: bool) -> None:
         """Switch regular snapshots on or off."""
         how = controls.switch("regular snapshots", enabled)
-        await self._trigger(Trigger(snapshots=how))
+        await self._send(Trigger(snapshots=how))
 
     async def enable_timelapse(self, enabled: bool) -> None:
         """Switch the recording of timelapse frames on or off."""
         how = controls.switch("the timelapse", enabled)
-        await self._trigger(Trigger(timelapse=how))
+        await self._send(Trigger(timelapse=how))
 
     async def make_video(self) -> None:
         """Have the camera make a video of its frames."""
-        await self._trigger(Trigger(make_video=Switch.ON))
+        await self._send(Trigger(make_video=Switch.ON))
 
     async def set_rtsp_server(self, enabled: bool) -> None:
         """Switch the camera's RTSP server on or off."""
         how = controls.switch("the RTSP server", enabled)
-        await self._trigger(Trigger(rtsp_server=how))
+        await self._send(Trigger(rtsp_server=how))
 
     async def reboot(self, *, confirmed: bool) -> None:
         """Restart the camera; SignalingOptionError unless ``confirmed``."""
         controls.confirm("the camera is restarted", confirmed)
-        await self._trigger(Trigger(reboot=Switch.ON))
+        await self._send(Trigger(reboot=Switch.ON))
 
     async def update_firmware(self, *, confirmed: bool) -> None:
         """Update the camera's firmware; SignalingOptionError unless ``confirmed``."""
         controls.confirm("the camera's firmware is updated", confirmed)
-        await self._trigger(Trigger(update_firmware=Switch.ON))
+        await self._send(Trigger(update_firmware=Switch.ON))
 
     async def rotate(self, direction: Direction, angle: int) -> None:
         """Turn the camera by ``angle`` degrees, 1 or more (assumed)."""
-        await self._configure(controls.rotation(self._codec.profile, direction, angle))
+        await self._send(controls.rotation(self._codec.profile, direction, angle))
 
     async def set_light(self, enabled: bool) -> None:
         """Switch the camera's light on or off."""
         how = controls.switch("the light", enabled)
-        await self._configure(Configuration(light=how))
+        await self._send(Configuration(light=how))
 
     async def set_exposure(self, value: int) -> None:
         """Set the exposure, 1 or more (assumed); ``seed`` only."""
@@ -259,7 +262,7 @@ class Viewer:
     async def set_mode(self, mode: CameraMode) -> None:
         """Choose how the camera sees."""
         chosen = controls.member(CameraMode, "the mode", mode)
-        await self._configure(Configuration(mode=chosen))
+        await self._send(Configuration(mode=chosen))
 
     async def set_snapshot_interval(self, interval_s: int) -> None:
         """Set the time between snapshots, 10 to 600 s."""
@@ -275,7 +278,7 @@ class Viewer:
 
     async def set_job_name(self, name: str) -> None:
         """Name the job, after which the camera names its video; 1 to 255 octets."""
-        await self._configure(controls.job_name(name))
+        await self._send(controls.job_name(name))
 
     async def set_volume(self, volume: int) -> None:
         """Set the loudness, 5 to 100."""
@@ -296,18 +299,13 @@ class Viewer:
     async def set_quality(self, quality: VideoQuality) -> None:
         """Choose the size of the video; ``wire`` only."""
         chosen = controls.member(VideoQuality, "the quality", quality)
-        await self._configure(Configuration(quality=chosen))
+        await self._send(Configuration(quality=chosen))
 
     async def _set(self, name: str, value: object) -> None:
-        await self._configure(controls.number(self._codec.profile, name, value))
+        await self._send(controls.number(self._codec.profile, name, value))
 
-    async def _configure(self, configuration: Configuration) -> None:
-        await self._send("configuration", configuration)
-
-    async def _trigger(self, trigger: Trigger) -> None:
-        await self._send("trigger", trigger)
-
-    async def _send(self, event: str, message: Trigger | Configuration) -> None:
+    async def _send(self, message: Trigger | Configuration) -> None:
+        event = "trigger" if isinstance(message, Trigger) else "configuration"
         addressed = attrs.evolve(
             message,
             camera_token=self.options.camera_token,
@@ -318,7 +316,7 @@ class Viewer:
     async def _ask(self, kind: type[M], trigger: Trigger) -> M:
         self._must_have(kind)
         with self._answers.expect(kind) as answer:
-            await self._trigger(trigger)
+            await self._send(trigger)
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     return await answer
@@ -327,9 +325,8 @@ class Viewer:
 
     def _must_have(self, kind: type[Message]) -> None:
         if not self._codec.has(kind):
-            raise MessageUnsupported(
-                f"the profile '{self._codec.profile}' has no {kind.__name__}"
-            )
+            profile = self._codec.profile
+            raise MessageUnsupported(f"the profile '{profile}' has no {kind.__name__}")
 
     def _receive(self, event: str, value: object) -> None:
         kind = KINDS.get(event)
@@ -344,14 +341,6 @@ class Viewer:
             return
         self._answers.arrived(message, self._session.sid)
         tell(self._listeners.get(kind, ()), message)
-
-
-def _first_word(options: ViewerOptions) -> ClientAuthentication:
-    return ClientAuthentication(
-        camera_token=options.camera_token,
-        jwt=options.jwt,
-        fingerprint=options.fingerprint if options.profile == "seed" else "",
-    )
 
 
 def _silent(kind: type[Message]) -> SignalingError:

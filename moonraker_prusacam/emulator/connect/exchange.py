@@ -77,7 +77,7 @@ class Exchanges:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             camera = self._account.cameras.get(request.headers.get("Token", ""))
-            fault = self._faults.take(EXCHANGE_KINDS, request.path)
+            fault = self._faults.take(EXCHANGE_KINDS, _place(request))
             exchange = _Exchange(request, camera, fault)
             self._enter(camera)
             try:
@@ -102,7 +102,7 @@ class Exchanges:
         request, fault = exchange.request, exchange.fault
         wire = Wire(request, self.closing)
         if "Expect" in request.headers:
-            on_expect = self._faults.take(CONTINUE_KINDS, request.path)
+            on_expect = self._faults.take(CONTINUE_KINDS, _place(request))
             exchange.fault = fault or on_expect
             wire.greet(on_expect)
         body = await self._receive(wire, exchange)
@@ -162,6 +162,11 @@ class Exchanges:
                 ),
             )
         )
+
+
+def _place(request: web.Request) -> str:
+    """What faults are planned for."""
+    return f"{request.method} {request.path}"
 
 
 def _scripted(request: web.Request, fault: Fault) -> Answer | None:

@@ -79,7 +79,6 @@ KNOWN_ANSWERS: Mapping[str, tuple[bytes, str | None]] = MappingProxyType(
         "400": _error("BAD_REQUEST", "Bad request"),
         "400 fingerprint": (b'{"detail": "Invalid fingerprint"}', JSON_TYPE),
         "400 html": (page("400 Bad Request"), HTML_TYPE),
-        "200 html": (page("Prusa Connect"), HTML_TYPE),
         "401": _error("UNAUTHORIZED", "Token is missing or not valid"),
         "403": _error("FORBIDDEN", "Token is not valid"),
         "403 fingerprint": _error(
@@ -127,10 +126,10 @@ _texts = check(
 class Fault(BaseFault):
     """What goes wrong with a request; ValueError or TypeError for nonsense.
 
-    ``endpoint`` is the beginning of the path. ``answer`` is a status, or one of
-    ``KNOWN_ANSWERS``; ``location`` is ``loop``, ``other`` (the same server by another
-    name), ``https`` or an address. ``of_body``: ``after_bytes`` does not count an
-    answer's head. The rest is the measure of the kinds that need one.
+    ``endpoint`` is the beginning of the path, or of method and path. ``answer`` is a
+    status, or one of ``KNOWN_ANSWERS``; ``location`` is ``loop``, ``other`` (the same
+    server by another name), ``https`` or an address. ``of_body``: ``after_bytes`` does
+    not count an answer's head. The rest is the measure of the kinds that need one.
     """
 
     kind: FaultKind = attrs.field(converter=FaultKind, kw_only=False)
@@ -153,10 +152,11 @@ class Fault(BaseFault):
     seconds: float | None = attrs.field(default=None, validator=optional(positive))
 
     def is_of(self, kinds: Collection[enum.StrEnum], place: str) -> bool:
-        """Whether the fault is one of ``kinds``, and for the path ``place``."""
-        if place.startswith(CONTROL_PATH):
+        """Whether the fault is one of ``kinds``, and for ``place``, "GET /path"."""
+        path = place[place.index("/") :]
+        if path.startswith(CONTROL_PATH) or self.kind not in kinds:
             return False
-        return self.kind in kinds and place.startswith(self.endpoint)
+        return any(each.startswith(self.endpoint) for each in (path, place))
 
     @property
     def redirect_status(self) -> int:

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import rules
 from .event_log import CONNECT, UPGRADE, Direction
-from .judge import AUTHENTICATIONS
+from .session import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .event_log import EventRecord
-    from .session import Role
 
 TOO_EARLY = tuple(
     rule.name
@@ -28,6 +27,7 @@ TOO_EARLY = tuple(
         rules.VIEWER_STRANGER,
     )
 )
+ROLES = {"camera_authentication": Role.CAMERA, "client_authentication": Role.VIEWER}
 UNASKED = (rules.PROTOCOL_UNASKED.name, rules.UNASKED.name)
 
 
@@ -37,7 +37,10 @@ class Audit:
     def __init__(self, records: Iterable[EventRecord], role: Role) -> None:
         records = list(records)
         others = {
-            record.connection for record in records if record.role not in (None, role)
+            record.connection
+            for record in records
+            if record.role not in (None, role)
+            or ROLES.get(record.event, role) is not role
         }
         self.records = [
             record
@@ -73,9 +76,7 @@ class Audit:
         for record in self.records:
             if record.event not in (UPGRADE, CONNECT):
                 first.setdefault(record.connection, record.event)
-        return [
-            number for number, event in first.items() if event not in AUTHENTICATIONS
-        ]
+        return [number for number, event in first.items() if event not in ROLES]
 
     @property
     def leaks(self) -> list[tuple[str, ...]]:

@@ -89,7 +89,8 @@ class Exchange:
         """Pass on what is to be passed on, and plan what comes after the answer."""
         message, targets = verdict.message, verdict.relay_to
         if member.role is Role.VIEWER:
-            for camera in targets:
+            twice = fault is not None and fault.kind is FaultKind.TWICE
+            for camera in (*targets, *targets) if twice else targets:
                 self._judge.note_asked(camera, message)
         if targets:
             await self._delivery.pass_on(targets, event, verdict.octets, message, fault)

@@ -240,7 +240,7 @@ class LocalSignaling:
         if fault is not None:
             self._tasks.start("afterwards", self._delivery.strike(member, fault))
 
-    async def _disconnected(self, sid: str, reason: str) -> None:
+    async def _disconnected(self, sid: str, reason: str = "") -> None:
         member = self.sessions.members.pop(sid, None)
         if member is not None:
             self.sessions.leave(member)

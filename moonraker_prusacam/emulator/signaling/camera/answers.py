@@ -25,7 +25,7 @@ from moonraker_prusacam.connect.signaling.messages import (
     VideoState,
 )
 
-from .timelapse import Phase
+from .timelapse import VIDEO_STATES, Phase
 
 if TYPE_CHECKING:
     from moonraker_prusacam.secret import Secret
@@ -162,9 +162,7 @@ class Answers:
         "done", and tells of trouble by its number alone.
         """
         if self.profile == "seed":
-            states = {Phase.FAILED: "FAILED", Phase.DONE: "DONE"}
-            name = states.get(phase, "IN_PROGRESS")
-            return ClientTrigger(video=VideoState[name])
+            return ClientTrigger(video=VIDEO_STATES[phase])
         if trouble is not None:
             return ClientTrigger(error_code=int(trouble))
         done = phase is Phase.DONE

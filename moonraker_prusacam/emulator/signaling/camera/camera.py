@@ -297,7 +297,7 @@ class VirtualPrusaCamera:
     async def _render(self) -> None:
         name = self.timelapse.job_name
         video = await self._renderer.render(self.timelapse, self.settings.timelapse_fps)
-        # "At this point, the camera pushes the rendered file": not before.
+        # After it has said that it is done, as the first description has it.
         if video and self._uplink and await self._sender.may(UPLOAD):
             await self._uplink.send_video(name, video)
 
