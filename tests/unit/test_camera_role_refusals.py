@@ -194,17 +194,19 @@ async def test_action_when_it_fails_then_the_next_question_is_answered(
         assert asking.role.refused == 4
 
 
-async def test_questions_when_the_session_is_lost_then_they_are_forgotten(
+async def test_questions_when_the_session_is_lost_then_done_but_not_answered(
     asking: Asking, actions: Actions
 ) -> None:
     actions.gate.clear()
     await asking.trigger(timelapse=ON)
     for _ in range(5):
         await asking.trigger(get_status=ON)
+    await asking.trigger(timelapse=OFF)
     await asking.until(lambda: actions.done)
     await asking.server.peers[0].close()
     await asking.server.peer(1)
     await asking.role.wait_ready(WAIT_S)
     actions.gate.set()
     await asking.caught_up()
+    assert actions.done == [("timelapse", True), ("timelapse", False)]
     assert asking.said == []

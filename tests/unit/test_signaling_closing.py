@@ -80,14 +80,15 @@ async def test_session_when_closed_in_any_state_then_nothing_is_left(
         await waiting
 
 
-async def test_session_when_closed_at_once_then_what_was_sent_arrives(
+async def test_session_when_closed_at_once_then_all_that_was_set_arrives(
     server: SignalingServer,
 ) -> None:
     async with Watched(options(server.url)) as watched:
         await watched.viewer.wait_ready(WAIT_S)
-        await watched.viewer.take_snapshot()
+        for number in range(1, 16):
+            await watched.viewer.set_brightness(number)
     await server.peers[0].closed.wait()
-    assert server.peers[0].sent[-1].name == "trigger"
+    assert len(server.events("configuration")) == 15
     assert server.peers[0].close_code == 1000
 
 
@@ -159,6 +160,20 @@ async def test_connection_when_the_server_takes_nothing_then_it_is_given_up(
         await connection.aclose()
     with pytest.raises(SignalingUnavailable):
         await connection.emit("trigger", b"")
+
+
+async def test_connection_when_closed_at_once_then_what_was_sent_arrives(
+    server: SignalingServer,
+) -> None:
+    address = Address(url=server.url, token=Secret(TOKEN))
+    connection = Connection(address, Ears(lambda *_: None, lambda _: None, str))
+    try:
+        await connection.open()
+        await connection.emit("trigger", b"last words")
+    finally:
+        await connection.aclose()
+    await server.peers[0].closed.wait()
+    assert [sent.octets for sent in server.peers[0].sent] == [b"last words"]
 
 
 async def test_logs_when_all_is_logged_then_no_secret_is_in_them(

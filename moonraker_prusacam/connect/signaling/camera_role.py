@@ -106,7 +106,7 @@ class CameraRole:
                 event="camera_authentication",
                 first_word=self._codec.encode(first_word),
                 receive=self._receive,
-                left=self._left,
+                left=lambda _: None,  # answers know their session
                 secrets=(options.token, Secret(options.fingerprint)),
             ),
         )
@@ -164,11 +164,6 @@ class CameraRole:
             self._refuse("more questions than can wait")
         else:
             self._asked.put_nowait(Asked(message, self._session.sessions))
-
-    def _left(self, _reason: SignalingError) -> None:
-        """Nobody waits any more for what was asked in a session that is over."""
-        while not self._asked.empty():
-            self._asked.get_nowait()
 
     async def _run(self) -> None:
         while True:
