@@ -210,9 +210,7 @@ class Engine:
             "cameras": self.describe_cameras(),
             "timelapse": self.timelapse_status(),
             "connect": [uploader.status for uploader in self.uploaders],
-            "prusa_cameras": [
-                camera.status() for camera in self.prusa_cameras.values()
-            ],
+            "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
         }
 
     def timelapse_status(self) -> dict[str, Any]:

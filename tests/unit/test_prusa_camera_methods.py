@@ -123,6 +123,8 @@ async def test_status_when_asked_then_what_is_known_and_no_secret(
     assert asked["features"] == {"firmware": "3.1.6"}
     whole = await bench.client.call("engine.status")
     assert whole["prusa_cameras"][0]["name"] == "buddy"
+    # Which anybody may see who sees the pictures.
+    assert "status" not in whole["prusa_cameras"][0]
     assert TOKEN not in str(whole)
 
 

@@ -190,17 +190,26 @@ class PrusaCamera:
             self._downloads.ask_soon(job)
             return job
 
-    def status(self) -> dict[str, Any]:
-        """What a person wants to know; no secrets, and nothing is asked for it."""
+    def brief(self) -> dict[str, Any]:
+        """The connection and the jobs; nothing that the camera says of itself."""
         over = self.jobs.over
         return {
             "name": self.name,
-            "server": self.config.server,
-            "profile": self.config.profile,
             "timelapse": self.config.timelapse,
-            **self._keeper.report(),
+            "state": self._keeper.state,
+            "reason": self._keeper.reason,
+            "advice": self._keeper.advice,
             "jobs": [self.summary(job) for job in self.jobs.open],
             "last": self.summary(over[-1]) if over else None,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """All that is known, without secrets; nothing is asked for it."""
+        return {
+            **self.brief(),
+            "server": self.config.server,
+            "profile": self.config.profile,
+            **self._keeper.report(),
         }
 
     def summary(self, job: Job) -> dict[str, Any]:

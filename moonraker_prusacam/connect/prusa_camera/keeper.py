@@ -103,11 +103,8 @@ class Keeper:
         return "" if self._viewer is None else self._viewer.advice
 
     def report(self) -> dict[str, Any]:
-        """The connection, and what the camera said last; no secrets."""
+        """What the camera said last, without secrets."""
         return {
-            "state": self.state,
-            "reason": self.reason,
-            "advice": self.advice,
             "status": shown(self._status) if self._status else None,
             "status_at": self._status_at,
             "features": shown(self._features) if self._features else None,
