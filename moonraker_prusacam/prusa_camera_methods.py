@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .connect.prusa_camera.job import IDENTITY
 from .connect.signaling.messages import CameraMode, Direction, VideoQuality
-from .errors import CameraNotFound, MessageUnsupported, RpcError, SignalingError
+from .errors import (
+    CameraNotFound,
+    ClosedError,
+    MessageUnsupported,
+    RpcError,
+    SignalingError,
+)
 from .parameters import Parameters, refusal
 from .signals import parse_options
 
@@ -206,7 +212,7 @@ async def _ask(camera: PrusaCamera) -> None:
         async with asyncio.timeout(ASK_TIMEOUT_S):
             await camera.viewer.status()
             await camera.viewer.features()
-    except (TimeoutError, SignalingError):
+    except (TimeoutError, SignalingError, ClosedError):
         pass
 
 

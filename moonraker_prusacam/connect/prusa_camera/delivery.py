@@ -14,7 +14,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from moonraker_prusacam.durable import sync_file
 from moonraker_prusacam.errors import (
     DiskRefused,
     PrusacamError,
@@ -43,7 +42,7 @@ PREVIEW = "preview.tmp.jpg"
 SIDECAR = "sidecar.tmp.json"
 
 MakePreview: TypeAlias = "Callable[[Path, Path], Awaitable[None]]"
-"""Makes a JPEG of a video; raises PrusacamError."""
+"""Makes a JPEG of a video, durably; raises PrusacamError."""
 
 
 async def deliver(
@@ -57,8 +56,7 @@ async def deliver(
     if make_preview is not None:
         try:
             await make_preview(job.part, preview)
-            await asyncio.to_thread(sync_file, preview)
-        except (PrusacamError, OSError) as error:
+        except PrusacamError as error:
             log.info("Prusa camera %s: no preview picture: %s", camera, error)
     await asyncio.to_thread(_publish, job, camera, folder)
 

@@ -177,7 +177,11 @@ class Turns:
     async def _finish(self, job: Job) -> None:
         await self._save(job)
         record = job.record
-        self._state_log.report(record.reason or record.only_once or "made the video")
+        trouble = record.reason or record.only_once
+        self._state_log.report(
+            trouble or f"has made {record.job_name}",
+            logging.WARNING if trouble else logging.INFO,
+        )
         self._tell(job)
 
     def _is_waited_for(self, job: Job) -> bool:

@@ -80,10 +80,16 @@ async def make_video_poster(ffmpeg: FFmpeg, video: Path, poster: Path) -> None:
     arguments = ["-protocol_whitelist", "file", "-f", "mov", "-sseof", f"-{LAST_S}"]
     arguments += ["-i", file_url(video), "-map", "0:v:0", "-q:v", str(QUALITY)]
     # Every picture is written over the one before it.
-    arguments += ["-f", "image2", "-update", "1", str(poster)]
-    await ffmpeg.run(arguments, timeout_s=POSTER_TIMEOUT_S)
-    if not (await asyncio.to_thread(inspect, poster)).is_whole:
-        raise RenderError(f"{video.name} has no last picture")
+    arguments += ["-f", "image2", "-update", "1", OUTPUT]
+    try:
+        async with workspace({}, ffmpeg.scratch) as folder:
+            await ffmpeg.run(arguments, timeout_s=POSTER_TIMEOUT_S, folder=folder)
+            picture = await asyncio.to_thread(inspect, folder / OUTPUT)
+            if not picture.is_whole:
+                raise RenderError(f"{video.name} has no last picture")
+            await asyncio.to_thread(_copy, folder / OUTPUT, poster)
+    except OSError as error:
+        raise RenderError(f"{poster}: {error.strerror}") from error
 
 
 def _copy(source: Path, target: Path) -> None:
