@@ -68,7 +68,8 @@ fuzz: .venv/test.stamp
 
 endurance: .venv/test.stamp
 	@PRUSACAM_ENDURANCE=1 $(BIN)/python -m pytest -s \
-	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py
+	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py \
+	  tests/integration/test_prusa_camera_kill.py
 
 cross: .venv/test.stamp
 	@$(BIN)/python -m tests.native.cross

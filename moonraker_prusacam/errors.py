@@ -23,7 +23,12 @@
     ├─ PrusaConnectError           Prusa Connect said no
     │   ├─ ConnectUnavailable      network, 429, 5xx
     │   ├─ SnapshotRejected        other 4xx
-    │   └─ TokenRejected           401 and 403: the user must act
+    │   ├─ TokenRejected           401 and 403: the user must act
+    │   ├─ VideoNotThere           no such video, or not yet       (LookupError)
+    │   └─ VideoRejected           what comes is not to be had as a video
+    │       └─ VideoTooLarge       larger than we may take
+    ├─ VideoDamaged                what should be an MP4 is none   (ValueError)
+    ├─ DiskRefused                 no room, or the disk fails
     ├─ SignalingError              the Prusa camera protocol
     │   ├─ MessageMalformed        octets are no such message     (ValueError)
     │   ├─ MessageUnsupported      the profile has no place for it
@@ -216,6 +221,35 @@ class TokenRejected(PrusaConnectError):
     ) -> None:
         super().__init__(message, status=status)
         self.cause = cause
+
+
+class VideoNotThere(PrusaConnectError, LookupError):
+    """Prusa Connect has no such video, or not yet."""
+
+    retryable = True
+    http_status = 404
+
+
+class VideoRejected(PrusaConnectError):
+    """Something else comes than a video, or it points elsewhere, or is packed."""
+
+
+class VideoTooLarge(VideoRejected):
+    """The video is larger than we were told to take."""
+
+
+class VideoDamaged(PrusacamError, ValueError):
+    """A file should be a whole MP4, and is not."""
+
+    retryable = True
+    http_status = 502
+
+
+class DiskRefused(PrusacamError):
+    """The disk does not take a file, or that would take what is to stay free."""
+
+    retryable = True
+    http_status = 507
 
 
 class SnapshotUnfit(PrusacamError):
