@@ -61,7 +61,7 @@ class Delivery:
             await asyncio.sleep(fault.seconds or DEFAULT_LATE_S)
         if fault is not None and event in TEXT_FIELDS:
             octets = spoil(fault.kind, event, octets, fault.size_bytes)
-        for target in targets:
+        for target in tuple(targets):  # whoever is gone is removed from them
             if target.socket.stalled:
                 continue
             self._log.note(
