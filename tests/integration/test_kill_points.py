@@ -238,7 +238,7 @@ async def points_of(folder: Path, script: Script, case: Case) -> tuple[str, ...]
     return ledger.runs[-1].passed
 
 
-@pytest.mark.timeout(1800 if IS_THOROUGH else 60)
+@pytest.mark.timeout(1800 if IS_THOROUGH else 240)
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 async def test_engine_when_killed_at_any_step_then_one_video_of_every_layer(
     script: Script, tmp_path: Path
@@ -254,7 +254,7 @@ async def test_engine_when_killed_at_any_step_then_one_video_of_every_layer(
     assert killed >= 0.9 * len(chosen)
 
 
-@pytest.mark.timeout(1800 if IS_THOROUGH else 60)
+@pytest.mark.timeout(1800 if IS_THOROUGH else 240)
 async def test_engine_when_killed_while_it_recovers_then_one_video_of_every_layer(
     tmp_path: Path,
 ) -> None:

@@ -116,7 +116,7 @@ async def steps_of(folder: Path, server: str, *ends: str) -> tuple[str, ...]:
     return runs[-1].passed
 
 
-@pytest.mark.timeout(900 if IS_THOROUGH else 60)
+@pytest.mark.timeout(900 if IS_THOROUGH else 240)
 async def test_engine_when_killed_at_any_step_then_one_whole_video(
     tmp_path: Path,
 ) -> None:
@@ -129,7 +129,7 @@ async def test_engine_when_killed_at_any_step_then_one_whole_video(
     assert killed >= 0.9 * len(chosen)
 
 
-@pytest.mark.timeout(900 if IS_THOROUGH else 60)
+@pytest.mark.timeout(900 if IS_THOROUGH else 240)
 async def test_engine_when_killed_while_it_recovers_then_one_whole_video(
     tmp_path: Path,
 ) -> None:
