@@ -5,6 +5,7 @@
 # make endurance       SIGKILL at every step on the disk, and a day of hyperlapse; minutes
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
+# make proto           the Python modules of proto/
 # make format          let ruff lay out the code
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
@@ -22,7 +23,7 @@ export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
-        endurance format clean
+        endurance proto format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -53,6 +54,9 @@ bench: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
 	@$(BIN)/python -m tests.benchmarks $(FIGURES)
 
+proto: .venv/test.stamp
+	@$(BIN)/protoc -Iproto --python_out=pyi_out:moonraker_prusacam/pb proto/*.proto
+
 FUZZ_SECONDS ?= 60
 fuzz: .venv/test.stamp
 	@$(BIN)/python -m tests.fuzz.corpus build/fuzz/corpus
@@ -64,7 +68,8 @@ fuzz: .venv/test.stamp
 
 endurance: .venv/test.stamp
 	@PRUSACAM_ENDURANCE=1 $(BIN)/python -m pytest -s \
-	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py
+	  tests/integration/test_kill_points.py tests/integration/test_hyperlapse.py \
+	  tests/integration/test_prusa_camera_kill.py
 
 cross: .venv/test.stamp
 	@$(BIN)/python -m tests.native.cross

@@ -31,21 +31,26 @@ from .camera.sources import Host, open_source
 from .connect.api import ConnectApi
 from .connect.identity import fingerprint_path, load_or_create_fingerprint
 from .connect.info import describer
+from .connect.prusa_camera import PrusaCamera, viewer_opener
 from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
+from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
 from .status import camera_status, hot_path
 from .timelapse import JobState, Timelapse, summary
+from .timelapse.video import FFmpeg
+from .timelapse.video.poster import make_video_poster
 from .version import __version__
 from .web import StreamPump, WebServer
 from .web.pump import IMPLEMENTATION as PUMP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
-    from .config import Config, ConnectConfig
+    from .config import Config, ConnectConfig, PrusaCameraConfig
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +85,10 @@ class Engine:
             self.timelapse = Timelapse(
                 config, self.cameras, self._notifier("timelapse.event")
             )
+        self.prusa_cameras = {
+            section.name: self._make_prusa_camera(section)
+            for section in config.prusa_cameras
+        }
         self.control = ControlServer(config.engine.socket_path, Methods(self).table)
         self._instance = uuid.uuid4().hex
         self._started = time.monotonic()  # the wall clock jumps on a Raspberry Pi
@@ -125,6 +134,9 @@ class Engine:
             own(uploader.aclose)
             await uploader.start()
             self.uploaders.append(uploader)
+        for prusa_camera in self.prusa_cameras.values():
+            own(prusa_camera.aclose)
+            await prusa_camera.start()
         own(self.control.stop)
         await self.control.start()
         log.info(
@@ -149,14 +161,22 @@ class Engine:
     @property
     def identity(self) -> dict[str, Any]:
         """Who this engine is; ``instance`` is new in every process."""
-        timelapse = None if self.timelapse is None else str(self.timelapse.videos_path)
+        has_videos = self.timelapse is not None or self.prusa_cameras
+        frames = None if self.timelapse is None else str(self.config.frames_path)
         return {
             "version": __version__,
             "pid": os.getpid(),
             "instance": self._instance,
-            "timelapse_path": timelapse,
-            "frames_path": None if timelapse is None else str(self.config.frames_path),
+            "timelapse_path": str(self.videos_path) if has_videos else None,
+            "frames_path": frames,
         }
+
+    @property
+    def videos_path(self) -> Path:
+        """The folder of finished videos, which Moonraker may have chosen."""
+        if self.timelapse is not None:
+            return self.timelapse.videos_path
+        return self.config.videos_path
 
     @property
     def clients(self) -> list[tuple[str, str]]:
@@ -190,6 +210,7 @@ class Engine:
             "cameras": self.describe_cameras(),
             "timelapse": self.timelapse_status(),
             "connect": [uploader.status for uploader in self.uploaders],
+            "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
         }
 
     def timelapse_status(self) -> dict[str, Any]:
@@ -244,6 +265,21 @@ class Engine:
             self._notifier("connect.event"),
             path.with_name(f"{config.camera}.state.json"),
         )
+
+    def _make_prusa_camera(self, section: PrusaCameraConfig) -> PrusaCamera:
+        return PrusaCamera(
+            section,
+            self.config.engine.state_path / "prusa_camera" / section.name,
+            lambda: self.videos_path,
+            viewer_opener(section),
+            self._notifier("prusa_camera.event"),
+            self._make_preview,
+        )
+
+    async def _make_preview(self, video: Path, poster: Path) -> None:
+        """The picture beside a video that was not rendered here."""
+        program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
+        await make_video_poster(FFmpeg(program), video, poster)
 
     def _camera_changed(self, camera: Camera) -> None:
         status = camera.status

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -19,3 +20,8 @@ def boot_id() -> str:
         return BOOT_ID.read_text().strip()
     except OSError:
         return ""
+
+
+def uptime_s() -> float:
+    """Seconds since boot, with those in which the host slept."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -36,6 +36,7 @@ from .cli_camera import camera as camera_group
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
+from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .errors import FfmpegMissing
 from .log import configure
@@ -72,6 +73,7 @@ main.add_command(timelapse)
 main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
+main.add_command(prusa_camera)
 
 
 @main.command()
@@ -120,6 +122,11 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
     _print_timelapse(console, answer["timelapse"])
     for upload in answer["connect"]:
         _print_upload(console, upload)
+    for camera in answer["prusa_cameras"]:
+        why = camera["reason"] and f": {camera['reason']}"
+        console.print(
+            f"Prusa camera, {escape(camera['name'])}: {camera['state']}{escape(why)}"
+        )
 
 
 @main.command()

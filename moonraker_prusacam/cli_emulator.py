@@ -49,6 +49,34 @@ def connect(host: str, port: int) -> None:
         fail(f"{host} port {port}: {error.strerror}")
 
 
+@emulator.command()
+@host_option
+@click.option(
+    "--port",
+    type=port_type,
+    default=8091,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["wire", "seed"]),
+    default="wire",
+    show_default=True,
+    help="The layout of messages: as seen, or as first described.",
+)
+def signaling(host: str, port: int, profile: str) -> None:
+    """Run a virtual Prusa camera until it is told to stop.
+
+    With it run the signalling service that it is connected to, and a local Prusa
+    Connect, at one address. docs/emulator.md tells what they can do.
+    """
+    try:
+        perform(_run_signaling(host, port, profile))
+    except OSError as error:
+        fail(f"{host} port {port}: {error.strerror}")
+
+
 async def _run_connect(host: str, port: int) -> None:
     from .emulator.connect import LocalConnect
 
@@ -115,6 +143,22 @@ async def _run_bambu(host: str, port: int, code: str, serial: str) -> None:
             await stop.wait()
         finally:
             await camera.aclose()
+
+
+async def _run_signaling(host: str, port: int, profile: str) -> None:
+    from .emulator.signaling import PrusaCameraStand
+
+    with _told_to_stop() as stop:
+        async with PrusaCameraStand(host=host, port=port, profile=profile) as stand:
+            click.echo(
+                f"server:      {stand.url}\n"
+                f"token:       {stand.token}\n"
+                f"fingerprint: {stand.fingerprint}\n"
+                f"jwt:         {stand.jwt}\n"
+                f"camera:      {stand.url}/_ctl/prusa-camera\n"
+                f"log:         {stand.url}/_ctl/signaling/transcript"
+            )
+            await stop.wait()
 
 
 @contextlib.contextmanager

@@ -6,77 +6,23 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
-from .cli_call import (
-    call,
-    config_option,
-    fail,
-    perform,
-    socket_option,
-    socket_path,
-)
+from .cli_asked import asking_for, columns, date
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from .cli_asked import Asked
 
 # A long video on a slow card is read and written once.
 RETIME_TIMEOUT_S = 600.0
 MB = 1e6
 OTHER_LIMITS = ("keep_videos", "keep_mb", "keep_free_mb")
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the engine's answer as JSON."
-)
-
-
-class Asked:
-    """The engine that a command asks, and how its answer is printed."""
-
-    def __init__(self, file: Path, socket: Path | None, as_json: bool) -> None:
-        self._path = socket_path(file, socket)
-        self._is_for_people = not as_json
-
-    def ask(
-        self, method: str, *, timeout_s: float | None = None, **params: Any
-    ) -> dict[str, Any]:
-        """The answer; what is None is not sent."""
-        given = {name: value for name, value in params.items() if value is not None}
-        options = {} if timeout_s is None else {"timeout_s": timeout_s}
-        answer: dict[str, Any] = perform(
-            call(self._path, f"timelapse.{method}", given, **options)
-        )
-        return answer
-
-    def show(self, answer: dict[str, Any], *lines: str) -> None:
-        """Print ``lines`` for people, or the answer for a program."""
-        if not self._is_for_people:
-            Console().print_json(data=answer)
-            return
-        for line in lines:
-            click.echo(line)
-
-
-def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first argument is an ``Asked``."""
-
-    @config_option
-    @socket_option
-    @json_option
-    @functools.wraps(command)
-    def asked(file: Path, socket: Path | None, as_json: bool, **given: Any) -> None:
-        try:
-            command(Asked(file, socket, as_json), **given)
-        except LookupError:
-            fail("the engine is of another version than this command; restart it")
-
-    return asked
+asking = asking_for("timelapse")
 
 
 def timing_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -107,10 +53,10 @@ def list_all(asked: Asked) -> None:
     answer = asked.ask("videos") | asked.ask("queue")
     videos = sorted(answer["videos"], key=lambda video: float(video["made"]))
     jobs = [_job_row(job) for job in answer["jobs"]]
-    lines = _columns([_video_row(video) for video in videos])
+    lines = columns([_video_row(video) for video in videos])
     if jobs:
         lines += ["", "Without a video yet:"] if lines else ["Without a video yet:"]
-        lines += _columns(jobs)
+        lines += columns(jobs)
     asked.show(answer, *(lines or ["There are no timelapses yet."]))
 
 
@@ -124,7 +70,10 @@ def render(asked: Asked, job: str | None) -> None:
     which ends its recording, else the newest job that waits.
     """
     answer = asked.ask("render", job=job)
-    asked.show(answer, f"Job {answer['job']['id']} is being rendered.")
+    made = answer["job"]
+    here = "The Prusa camera" if made is None else f"Job {made['id']}"
+    verb = "makes its video" if made is None else "is being rendered"
+    asked.show(answer, f"{here} {verb}.")
 
 
 @timelapse.command()
@@ -272,7 +221,7 @@ def _video_row(video: dict[str, Any]) -> list[str]:
     ]
     return [
         video["video"],
-        _date(video["made"]),
+        date(video["made"]),
         "-" if duration_s is None else f"{duration_s:.1f} s",
         _mb(video["size_bytes"]),
         ", ".join(notes),
@@ -290,22 +239,5 @@ def _job_row(job: dict[str, Any]) -> list[str]:
     ]
 
 
-def _columns(rows: list[list[str]]) -> list[str]:
-    """The rows as lines. Nothing is cut: names are there to be copied."""
-    printable = [
-        ["".join(c if c.isprintable() else "?" for c in cell) for cell in row]
-        for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*printable, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in printable]
-
-
 def _mb(size_bytes: int) -> str:
     return f"{size_bytes / MB:.1f} MB"
-
-
-def _date(time_s: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(time_s))
-    except (ValueError, OverflowError, OSError):
-        return "-"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from . import camera_options, ini
+from . import camera_options, ini, prusa_camera_options
 from .camera_options import CameraConfig as CameraConfig
 from .camera_options import secret_text
 from .connect_options import TRIGGER_SCHEMES as TRIGGER_SCHEMES
@@ -34,6 +34,7 @@ from .option import (
     path,
     secret_path,
 )
+from .prusa_camera_options import PrusaCameraConfig as PrusaCameraConfig
 from .timelapse_options import TimelapseConfig as TimelapseConfig
 from .timelapse_options import TrackConfig as TrackConfig
 
@@ -100,6 +101,7 @@ class Config:
     connect: tuple[ConnectConfig, ...] = ()
     timelapse: TimelapseConfig | None = None
     tracks: tuple[TrackConfig, ...] = ()
+    prusa_cameras: tuple[PrusaCameraConfig, ...] = ()
     file: Path | None = attrs.field(default=None, eq=False)
 
     @property
@@ -137,8 +139,9 @@ SECTIONS: dict[str, type[Any]] = {
     "connect": ConnectConfig,
     "timelapse": TimelapseConfig,
     "track": TrackConfig,
+    "prusa_camera": PrusaCameraConfig,
 }
-NAMED = ("camera", "connect", "track")
+NAMED = ("camera", "connect", "track", "prusa_camera")
 
 
 def option_name(field: attrs.Attribute[Any]) -> str:
@@ -214,7 +217,30 @@ class _Reader:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
         for camera in cameras:
             self._expect_address(engine, camera, sections)
-        return Config(engine, tuple(cameras), tuple(uploads), timelapse, tracks)
+        return Config(
+            engine,
+            tuple(cameras),
+            tuple(uploads),
+            timelapse,
+            tracks,
+            self._read_prusa_cameras(sections),
+        )
+
+    def _read_prusa_cameras(
+        self, sections: list[ini.Section]
+    ) -> tuple[PrusaCameraConfig, ...]:
+        cameras: list[PrusaCameraConfig] = []
+        for section in sections:
+            kind, _, name = section.name.partition(" ")
+            if kind != "prusa_camera" or not CAMERA_NAME.fullmatch(name):
+                continue  # another's, or told already
+            stored = self._stored_token(section)
+            if camera := self._build(PrusaCameraConfig, section, name=name):
+                camera = attrs.evolve(camera, token=camera.token or stored)
+                if mistake := prusa_camera_options.mistakes(camera, cameras):
+                    self._fail(mistake, section)
+                cameras.append(camera)
+        return tuple(cameras)
 
     def _read_tracks(
         self, sections: list[ini.Section], known: set[str]

@@ -23,7 +23,18 @@
     ├─ PrusaConnectError           Prusa Connect said no
     │   ├─ ConnectUnavailable      network, 429, 5xx
     │   ├─ SnapshotRejected        other 4xx
-    │   └─ TokenRejected           401 and 403: the user must act
+    │   ├─ TokenRejected           401 and 403: the user must act
+    │   ├─ VideoNotThere           no such video, or not yet       (LookupError)
+    │   └─ VideoRejected           what comes is not to be had as a video
+    │       └─ VideoTooLarge       larger than we may take
+    ├─ VideoDamaged                what should be an MP4 is none   (ValueError)
+    ├─ DiskRefused                 no room, or the disk fails
+    ├─ SignalingError              the Prusa camera protocol
+    │   ├─ MessageMalformed        octets are no such message     (ValueError)
+    │   ├─ MessageUnsupported      the profile has no place for it
+    │   ├─ SignalingOptionError    a value out of its range       (ValueError)
+    │   ├─ SignalingUnavailable    absent, silent, closed         (ConnectionError)
+    │   └─ SignalingRefused        the server or the camera said no
     ├─ ControlError                the control socket
     │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
     │   └─ RpcError                the peer answered with an error
@@ -212,11 +223,92 @@ class TokenRejected(PrusaConnectError):
         self.cause = cause
 
 
+class VideoNotThere(PrusaConnectError, LookupError):
+    """Prusa Connect has no such video, or not yet."""
+
+    retryable = True
+    http_status = 404
+
+
+class VideoRejected(PrusaConnectError):
+    """Something else comes than a video, or it points elsewhere, or is packed."""
+
+
+class VideoTooLarge(VideoRejected):
+    """The video is larger than we were told to take."""
+
+
+class VideoDamaged(PrusacamError, ValueError):
+    """A file should be a whole MP4, and is not."""
+
+    retryable = True
+    http_status = 502
+
+
+class DiskRefused(PrusacamError):
+    """The disk does not take a file, or that would take what is to stay free."""
+
+    retryable = True
+    http_status = 507
+
+
 class SnapshotUnfit(PrusacamError):
     """The camera's picture is not worth sending: frozen or damaged."""
 
     retryable = True
     http_status = 503
+
+
+class SignalingError(PrusacamError):
+    """Trouble with the Prusa camera protocol; ``advice`` is what a person can do."""
+
+    http_status = 502
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class MessageMalformed(SignalingError, ValueError):
+    """Octets are no message of that kind, or values are none that it can hold."""
+
+
+class MessageUnsupported(SignalingError):
+    """The profile has no such message, or no place for a value."""
+
+    http_status = 400
+
+
+class SignalingOptionError(SignalingError, ValueError):
+    """A value is outside of what a camera takes; the text names value and range."""
+
+    http_status = 400
+
+
+class SignalingUnavailable(SignalingError, ConnectionError):
+    """The signalling server is absent or silent, or has closed the connection."""
+
+    retryable = True
+    http_status = 503
+
+
+class SignalingRefused(SignalingError):
+    """The server or the camera refused; ``code`` is that of its acknowledgement.
+
+    One that is ``retryable`` may pass by itself.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        advice: str = "",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.code = code
+        self.retryable = retryable
 
 
 class ControlError(PrusacamError):

@@ -20,6 +20,8 @@ from .control.protocol import INVALID_PARAMS
 from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
 from .print_job import parse_print_event
+from .prusa_camera_methods import PrusaCameraMethods
+from .signals import parse_options
 from .timelapse import summary
 from .video_methods import VideoMethods
 
@@ -62,6 +64,7 @@ class Methods:
             "connect.status": self.connect_status,
             **CameraMethods(self._engine).table,
             **VideoMethods(self._engine).table,
+            **PrusaCameraMethods(self._engine).table,
         }
 
     async def identify(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
@@ -79,6 +82,8 @@ class Methods:
             uploader.handle(event)
         if self._engine.timelapse is not None:
             await self._engine.timelapse.handle(event)
+        for camera in self._engine.prusa_cameras.values():
+            await camera.handle(event)
 
     async def camera_list(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """The cameras with the addresses that browsers use."""
@@ -105,10 +110,14 @@ class Methods:
         }
 
     async def timelapse_start(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Record the running print as the options say."""
-        if self._engine.timelapse is None:
+        """Record the running print as the options say, here and by Prusa cameras."""
+        timelapse, cameras = self._engine.timelapse, self._engine.prusa_cameras
+        if timelapse is None and not cameras:
             raise TimelapseError("there is no [timelapse] section")
-        job = await self._engine.timelapse.start_job(params)
+        options = parse_options(params, "auto")
+        for camera in cameras.values():
+            await camera.start_job(options)
+        job = None if timelapse is None else await timelapse.start_job(params)
         return {"job": None if job is None else summary(job)}
 
     async def timelapse_frame(self, params: dict[str, Any]) -> dict[str, Any]:

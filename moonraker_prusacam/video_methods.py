@@ -65,10 +65,21 @@ class VideoMethods:
         return {"jobs": await queue(self._timelapse.jobs)}
 
     async def render(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Render a job that waits; else end the recording, or try again."""
+        """Render a job that waits; else end the recording, or try again.
+
+        Prusa cameras that record are asked for their videos as well.
+        """
         given = Parameters(params, "job")
-        identity = _identity(given) if "job" in params else None
-        return {"job": summary(await self._timelapse.render(identity))}
+        if "job" in params:
+            return {"job": summary(await self._timelapse.render(_identity(given)))}
+        cameras = self._engine.prusa_cameras.values()
+        is_asked = any([await camera.end_job() for camera in cameras])
+        try:
+            return {"job": summary(await self._timelapse.render(None))}
+        except TimelapseError:
+            if is_asked:
+                return {"job": None}
+            raise
 
     async def discard(self, params: dict[str, Any]) -> dict[str, Any]:
         """Give up a job that waits, and its frames."""

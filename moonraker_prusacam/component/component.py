@@ -38,6 +38,7 @@ NOTIFICATIONS = {
     "camera.event": "prusacam_camera",
     "timelapse.event": "prusacam_timelapse",
     "connect.event": "prusacam_connect",
+    "prusa_camera.event": "prusacam_prusa_camera",
     "engine.event": "prusacam_engine",
 }
 """The engine's notifications, and Moonraker's (with ``notify_`` before it)."""
@@ -148,6 +149,8 @@ class PrusacamComponent:
             self._webcams.refresh()
         elif method == "connect.event":
             self._announcements.connect_event(params)
+        elif method == "prusa_camera.event":
+            self._history.prusa_camera_event(params)
         elif method == "timelapse.event":
             self._history.engine_event(params)
             if self._facade is not None:

@@ -17,6 +17,11 @@ from typing import TYPE_CHECKING, Any
 from .camera_params import camera_params, stop_params, stream_params
 from .errors import LinkError
 from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from .prusa_camera_endpoints import (
+    CAMERA_TIMEOUT_S,
+    PRUSA_CAMERA_ENDPOINTS,
+    ROOT,
+)
 from .remote_methods import frame_request
 from .video_params import (
     job_params,
@@ -74,6 +79,14 @@ class Endpoints:
             "POST", f"{root}/timelapse/discard", "timelapse.discard", job_params
         )
         self._relay_videos(f"{root}/timelapse")
+        for endpoint in PRUSA_CAMERA_ENDPOINTS:
+            self._relay(
+                endpoint.request_type,
+                f"{ROOT}/{endpoint.path}",
+                endpoint.method,
+                endpoint.params,
+                timeout_s=CAMERA_TIMEOUT_S,
+            )
         for path in ("connect", "connect/status"):
             self._relay("GET", f"{root}/{path}", "connect.status")
         self._relay(

@@ -94,6 +94,11 @@ class JobHistory:
         if params.get("event") == "render" and params.get("status") == "success":
             self._note(params.get("job"))
 
+    def prusa_camera_event(self, params: dict[str, Any]) -> None:
+        """The engine sent ``prusa_camera.event``."""
+        if params.get("event") == "job":
+            self._note(params.get("job"))
+
     def _register(self) -> Any:
         try:
             from moonraker.common import HistoryFieldData  # not in our own tests
@@ -113,14 +118,15 @@ class JobHistory:
             self._work.request()
 
     async def _catch_up(self) -> None:
-        try:
-            answer = await self._link.call("timelapse.list", {})
-        except LinkError as error:
-            log.debug("prusacam: videos for the history are not known: %s", error)
-            return
-        jobs = answer.get("jobs") if isinstance(answer, dict) else None
-        for job in jobs[-CAUGHT_UP:] if isinstance(jobs, list) else ():
-            self._note(job)
+        for method in ("timelapse.list", "prusa_camera.timelapse.list"):
+            try:
+                answer = await self._link.call(method, {})
+            except LinkError as error:
+                log.debug("prusacam: videos for the history are not known: %s", error)
+                continue
+            jobs = answer.get("jobs") if isinstance(answer, dict) else None
+            for job in jobs[-CAUGHT_UP:] if isinstance(jobs, list) else ():
+                self._note(job)
 
     async def _note_ready(self) -> None:
         ready, self._ready = self._ready, []

@@ -63,32 +63,33 @@ PICTURE = {
 
 def job_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.render`` and ``timelapse.discard``; raises ValueError."""
-    return _read(arguments, JOB)
+    return read(arguments, JOB)
 
 
 def pin_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.pin``; raises ValueError."""
-    return _read(arguments, {**VIDEO, "pinned": switch})
+    return read(arguments, {**VIDEO, "pinned": switch})
 
 
 def remove_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.remove``; raises ValueError."""
-    return _read(arguments, VIDEO)
+    return read(arguments, VIDEO)
 
 
 def retime_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.retime``; raises ValueError."""
-    return _read(arguments, {**VIDEO, **TIMING})
+    return read(arguments, {**VIDEO, **TIMING})
 
 
 def rerender_params(arguments: dict[str, Any]) -> dict[str, Any]:
     """Params of ``timelapse.rerender``; raises ValueError."""
-    return _read(arguments, {**VIDEO, **TIMING, **PICTURE})
+    return read(arguments, {**VIDEO, **TIMING, **PICTURE})
 
 
-def _read(
+def read(
     arguments: dict[str, Any], readers: Mapping[str, Callable[[object], object]]
 ) -> dict[str, Any]:
+    """Each argument as its reader makes it; raises ValueError."""
     params = {}
     for name, value in arguments.items():
         if name not in readers:

@@ -29,6 +29,7 @@ from moonraker_prusacam.errors import (
 )
 from moonraker_prusacam.version import __version__
 
+from .redirects import MAX_REDIRECTS, REDIRECTS, followed, place
 from .refusals import Reply, error_of
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ CONNECT_TIMEOUT_S = 10.0  # name look-up, TCP and TLS
 BODY_TIMEOUT_S = 5.0  # an answer's body, which only explains its status
 MAX_BODY_BYTES = 64 * 1024
 MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
-MAX_REDIRECTS = 2
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 CONNECTIONS = 2  # a snapshot never waits for an info
 USER_AGENT = f"moonraker-prusacam/{__version__}"
 
@@ -138,13 +137,11 @@ class ConnectApi:
     def _redirected(self, url: URL, reply: Reply) -> URL:
         """Where ``reply`` points to; the secrets in a request go nowhere else."""
         location = reply.headers.get("Location", "")
-        with contextlib.suppress(ValueError):
-            target = url.join(URL(location))
-            if location and target.scheme == "https" and target.host == url.host:
-                return target
-        place = self._redacted(_origin(location))
+        if (target := followed(url, location)) is not None:
+            return target
         raise SnapshotRejected(
-            f"{self._server.host} points to another address{place}; "
+            f"{self._server.host} points to another address"
+            f"{self._redacted(place(location))}; "
             f"check the server in prusacam.conf (HTTP {reply.status})",
             status=reply.status,
         )
@@ -165,12 +162,12 @@ class ConnectApi:
                 headers=headers,
                 allow_redirects=False,
             ) as response:
-                content = await _read_limited(response)
+                content = await read_limited(response)
                 reply = Reply(response.status, response.headers, content)
         except TimeoutError:
             trouble = f"no answer from {self._server.host} in time"
         except (aiohttp.ClientError, OSError) as error:
-            trouble = f"{self._server.host}: {_describe(error)}"
+            trouble = f"{self._server.host}: {described(error)}"
         else:
             return reply
         # Not inside the handler: aiohttp's errors carry the headers of the request.
@@ -215,7 +212,7 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
+async def read_limited(response: aiohttp.ClientResponse) -> bytes:
     """At most ``MAX_BODY_BYTES`` of the body, or what came until it broke."""
     body = bytearray()
     with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one
@@ -228,16 +225,7 @@ async def _read_limited(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _origin(location: str) -> str:
-    """`` (scheme://host)`` of a Location, without its path, which may hold anything."""
-    try:
-        url = URL(location)
-        return f" ({url.origin()})" if url.absolute else ""
-    except ValueError:
-        return ""
-
-
-def _describe(error: Exception) -> str:
+def described(error: Exception) -> str:
     """A connection error in words; nothing of the request is in them."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the name cannot be resolved; check the network and its DNS"

@@ -106,10 +106,7 @@ class Reply:
 
 def error_of(reply: Reply, redacted: Callable[[str], str]) -> PrusaConnectError:
     """The error that ``reply`` stands for; ``redacted`` masks what is secret."""
-    status = reply.status
-    # Masked before it is cut: half a token is too much as well.
-    reason = redacted(_reason(reply.body))[:MAX_REASON].strip()
-    told = f"HTTP {status}{reason and f', {reason}'}"
+    status, told = reply.status, told_by(reply, redacted)
     body = reply.body.lower()
     for fault in FAULTS:
         if fault.status == status and fault.marker in body:
@@ -130,6 +127,13 @@ def error_of(reply: Reply, redacted: Callable[[str], str]) -> PrusaConnectError:
     return SnapshotRejected(
         f"Prusa Connect did not take the request ({told})", status=status
     )
+
+
+def told_by(reply: Reply, redacted: Callable[[str], str]) -> str:
+    """Status and words of an answer, masked and in bounds."""
+    # Masked before it is cut: half a token is too much as well.
+    reason = redacted(_reason(reply.body))[:MAX_REASON].strip()
+    return f"HTTP {reply.status}{reason and f', {reason}'}"
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from moonraker_prusacam.disk import MIN_FREE_BYTES, DiskGuard, DiskStage
 from moonraker_prusacam.errors import FfmpegMissing, RenderError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
-from moonraker_prusacam.timelapse.job import MIN_FREE_BYTES
 from moonraker_prusacam.timelapse.video import FFmpeg
 
 from .finding import Finding, State

@@ -41,6 +41,7 @@ SPEED = 2.5
 FILE = "demo vase.gcode"
 PRINT_TIMEOUT_S = 110.0
 RENDER_TIMEOUT_S = 60.0
+VIDEO_TIMEOUT_S = 60.0
 UPLOAD_TIMEOUT_S = 30.0
 STREAM_PARTS = 15
 DEFAULT_OUTPUT = Path("prusacam-demo")
@@ -68,6 +69,7 @@ class Demo:
             moonraker=moonraker,
             speed=SPEED,
             preferred_port=0 if once else ENGINE_PORT,
+            prusa_camera=True,
         )
         try:
             return await self._run(stand, once=once)
@@ -88,6 +90,7 @@ class Demo:
             ("stream delivers parts", self._check_stream),
             (f"print of {LAYERS} layers is complete", self._print),
             ("video is in Moonraker's timelapse root", self._check_video),
+            ("the Prusa camera's own video is there, too", self._check_prusa_camera),
             ("Prusa Connect accepted snapshots", self._check_uploads),
         ]
         for name, step in steps:
@@ -167,12 +170,31 @@ class Demo:
         if frames != LAYERS:
             raise EmulatorError(f"the video has {frames} frames for {LAYERS} layers")
         self._table.add_row("frames in the video, decoded", f"{frames}")
-        self._table.add_row("of them chosen by motion", f"{job['chosen']}")
+        if job["chosen"]:  # of none, where the macros park the head
+            self._table.add_row("of them chosen by motion", f"{job['chosen']}")
         self._table.add_row("video", f"{job['video']}, {job['video_bytes']} bytes")
         self._table.add_row("video length", f"{frames / 30:.2f} s at 30 fps")
         self._table.add_row(
             "last frame to finished video", f"{job['seconds_from_last_frame']} s"
         )
+
+    async def _check_prusa_camera(self, stand: Stand) -> None:
+        """It records on its own card, and the engine gets the video from Connect."""
+        job = await stand.until(
+            lambda: _prusa_camera_job(stand),
+            "the Prusa camera's video",
+            VIDEO_TIMEOUT_S,
+        )
+        if job["state"] != "done":
+            raise EmulatorError(f"the Prusa camera's video failed: {job['reason']}")
+        video = stand.data_path / "timelapse" / job["video"]
+        frames = await FFmpeg(find_ffmpeg(None)).count_decoded(video)
+        after_s = time.monotonic() - self._print_ended
+        self._table.add_row(
+            "Prusa camera's video", f"{job['video']}, {job['video_bytes']} bytes"
+        )
+        self._table.add_row("frames in it, decoded", f"{frames}")
+        self._table.add_row("print end to its download", f"at most {after_s:.1f} s")
 
     async def _check_uploads(self, stand: Stand) -> None:
         """The upload at print end may have to wait for its 10 s gap."""
@@ -249,3 +271,12 @@ async def _finished_job(stand: Stand) -> dict[str, Any] | None:
     answer = await stand.moonraker.request("GET", "/server/prusacam/timelapse/status")
     job: dict[str, Any] | None = answer["last"]
     return job if job and job["state"] in ("done", "failed") else None
+
+
+async def _prusa_camera_job(stand: Stand) -> dict[str, Any] | None:
+    answer = await stand.moonraker.request(
+        "GET", "/server/prusacam/prusa_camera/timelapse/list"
+    )
+    jobs: list[dict[str, Any]] = answer["jobs"]
+    over = [job for job in jobs if job["state"] in ("done", "failed", "missed")]
+    return over[-1] if over else None

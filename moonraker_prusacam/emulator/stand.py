@@ -16,6 +16,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
+
 from moonraker_prusacam.control import connect
 from moonraker_prusacam.errors import EmulatorError, EngineUnavailable
 
@@ -31,6 +33,7 @@ from .moonraker import (
     link_component,
     link_timelapse,
 )
+from .signaling import PrusaCameraStand
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -60,6 +63,15 @@ trigger_scheme: TEN_SEC
 klippy_socket: {klippy_socket}
 {timelapse_options}
 """
+PRUSA_CAMERA_CONFIG = """\
+[prusa_camera {name}]
+server: {server}
+token: {token}
+jwt_file: {jwt_file}
+"""
+PRUSA_CAMERA = "buddy"
+PRUSA_CAMERA_SPEED = 30.0
+"""A frame of its timelapse every second."""
 PRINTER_CONFIG = """\
 [include {macros}]
 
@@ -89,10 +101,12 @@ class Stand:
         preferred_port: int = 0,
         panels: bool = False,
         panel_options: str = "",
+        prusa_camera: bool = False,
     ) -> None:
         """``panels``: the timelapse panels of Mainsail and Fluidd are served, too.
 
         ``panel_options`` stand in Moonraker's section ``[timelapse]``.
+        ``prusa_camera``: a virtual one stands beside the other camera.
         """
         self.folder = folder
         self.data_path = folder / "printer_data"
@@ -112,6 +126,17 @@ class Stand:
         )
         self.camera = SyntheticCamera(self.printer, layer_height_mm=LAYER_HEIGHT_MM)
         self.connect = LocalConnect()
+        self.prusa_camera: PrusaCameraStand | None = None
+        if prusa_camera:
+            self.prusa_camera = PrusaCameraStand(
+                connect=self.connect,
+                printer=self.printer,
+                layer_height_mm=LAYER_HEIGHT_MM,
+                speed=PRUSA_CAMERA_SPEED,
+            )
+            # Uploads are those of the engine, for whoever counts them.
+            camera = self.prusa_camera.camera
+            camera.settings = attrs.evolve(camera.settings, snapshots=False)
         self._link = link_timelapse if panels else link_component
         self.moonraker = MoonrakerProcess(
             self.data_path,
@@ -150,6 +175,9 @@ class Stand:
             self._stack.push_async_callback(part.aclose)
         self.connect.add_camera(self.token)
         await self.connect.start()
+        if self.prusa_camera is not None:
+            self._stack.push_async_callback(self.prusa_camera.aclose)
+            await self.prusa_camera.start()
         await self.camera.start()
         await asyncio.to_thread(self._write_files)
         await self.printer.start()
@@ -219,6 +247,20 @@ class Stand:
                 klippy_socket=self._klippy_socket,
                 timelapse_options=self._timelapse_options,
             )
+            + self._prusa_camera_section()
+        )
+
+    def _prusa_camera_section(self) -> str:
+        if self.prusa_camera is None:
+            return ""
+        jwt_file = self.data_path / "config" / "prusa.jwt"
+        jwt_file.touch(mode=0o600)
+        jwt_file.write_text(self.prusa_camera.jwt)
+        return PRUSA_CAMERA_CONFIG.format(
+            name=PRUSA_CAMERA,
+            server=self.connect.url,
+            token=self.prusa_camera.token,
+            jwt_file=jwt_file,
         )
 
     async def _engine_answers(self) -> bool:

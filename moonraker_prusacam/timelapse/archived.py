@@ -18,11 +18,12 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from moonraker_prusacam.disk import MIN_FREE_BYTES
 from moonraker_prusacam.durable import sync_directory, sync_file
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
+from moonraker_prusacam.sidecar import read_sidecar
 
-from .job import FRAME, MIN_FREE_BYTES, Job, JobState
-from .sidecar import read_sidecar
+from .job import FRAME, Job, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,6 +19,7 @@ import attrs
 
 from moonraker_prusacam.errors import FfmpegMissing, RenderError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.mp4 import read_track
 
 from .look import Look, captions
 from .preview import pictures_of
@@ -26,7 +27,6 @@ from .remake import configured
 from .video import EncodeSettings, FFmpeg, hold_segment, seal
 from .video.codec import LIBX264, codec_named
 from .video.hardware import choose_codec
-from .video.mp4 import read_track
 from .video.picture import inspect
 from .video.staging import workspace
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.mp4 import Track
 
     from .job import Contents, Job, StoredFrame
     from .look import Looks
     from .preview import LastPicture
     from .video import Segment
     from .video.codec import Codec
-    from .video.mp4 import Track
     from .video.picture import Size
 
 log = logging.getLogger(__name__)

@@ -27,6 +27,7 @@ import attrs
 import cattrs
 
 from moonraker_prusacam.boot import boot_id
+from moonraker_prusacam.disk import has_room, require_room
 from moonraker_prusacam.durable import sync_directory, write_file
 from moonraker_prusacam.errors import TimelapseError
 
@@ -47,7 +48,6 @@ IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
 INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
-MIN_FREE_BYTES = 256 << 20
 
 
 class JobState(enum.StrEnum):
@@ -267,7 +267,7 @@ class Job:
 
     def add_inset(self, data: bytes | memoryview, number: int) -> None:
         """Store the picture of a second camera, before its frame; raises OSError."""
-        if shutil.disk_usage(self.path).free >= MIN_FREE_BYTES:
+        if has_room(self.path):
             write_file(self.path / f"inset-{number:06d}.jpg", data)
 
     def discard_insets(self, until: int) -> None:
@@ -308,14 +308,6 @@ class Job:
             self.path.rename(removed)
         for path in (removed, self.path):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def require_room(folder: Path, size_bytes: int = 0) -> None:
-    """Raise TimelapseError if ``size_bytes`` more would take the last room."""
-    if shutil.disk_usage(folder).free - size_bytes < MIN_FREE_BYTES:
-        raise TimelapseError(
-            f"less than {MIN_FREE_BYTES >> 20} MiB are free at {folder}"
-        )
 
 
 def remove_stillborn(path: Path) -> bool:

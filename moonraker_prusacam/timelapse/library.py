@@ -27,8 +27,8 @@ from moonraker_prusacam.errors import (
     TimelapseOptionError,
     VideoNotFound,
 )
+from moonraker_prusacam.sidecar import read_sidecar, save_sidecar, sidecar_path
 
-from .sidecar import read_sidecar, save_sidecar, sidecar_path
 from .wall_clock import Moment
 
 log = logging.getLogger(__name__)

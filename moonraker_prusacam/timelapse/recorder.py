@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from moonraker_prusacam.disk import DiskStage
 from moonraker_prusacam.errors import FrameUnavailable, TimelapseError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
-from .disk import DiskStage
 from .selection import Target
 from .smart import FrameStream, SmartChoice
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.camera import Frame
     from moonraker_prusacam.config import TrackConfig
+    from moonraker_prusacam.disk import DiskGuard
     from moonraker_prusacam.motion import Motion
     from moonraker_prusacam.print_job import PrintState
 
-    from .disk import DiskGuard
     from .job import Job
 
 log = logging.getLogger(__name__)

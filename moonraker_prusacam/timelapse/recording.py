@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moonraker_prusacam.config import TrackConfig
+    from moonraker_prusacam.disk import DiskGuard
     from moonraker_prusacam.print_job import PrintState
 
-    from .disk import DiskGuard
     from .recorder import FrameSource
     from .sealer import Sealer
 

@@ -20,19 +20,21 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from moonraker_prusacam.disk import require_room
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
+from moonraker_prusacam.naming import unused, video_name
+from moonraker_prusacam.publishing import publish
+from moonraker_prusacam.sidecar import read_sidecar, sidecar_path
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
 
 from .archived import unpack
-from .job import JobState, StoredSegment, require_room
+from .job import JobState, StoredSegment
 from .look import Look
-from .naming import unused, video_name
 from .preview import last_picture, pictures_of
-from .publishing import publish
 from .remake import ENDING, configured
 from .sealer import drop_leftovers
-from .sidecar import read_sidecar, sidecar_path, write_sidecar
+from .sidecar import write_sidecar
 from .video import Tags, Timing, join
 from .video.archive import write_archive
 from .video.cut import cut

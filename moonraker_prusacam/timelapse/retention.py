@@ -19,10 +19,10 @@ import attrs
 
 from moonraker_prusacam.errors import TimelapseError
 from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.sidecar import read_sidecar, save_sidecar
 from moonraker_prusacam.tasks import TaskOwner
 
 from .library import Video, read_videos, remove_video
-from .sidecar import read_sidecar, save_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

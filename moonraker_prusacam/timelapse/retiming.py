@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
+from moonraker_prusacam.mp4 import read_track
+from moonraker_prusacam.naming import unused
+from moonraker_prusacam.publishing import publish
+from moonraker_prusacam.sidecar import PRODUCT, made_now, read_sidecar, save_sidecar
 from moonraker_prusacam.version import __version__
 
-from .naming import unused
-from .publishing import publish
-from .sidecar import PRODUCT, described, made_now, read_sidecar, save_sidecar
+from .sidecar import described
 from .video import EncodeSettings, Tags, Timing, retime
 from .video.codec import codec_named
-from .video.mp4 import read_track
 
 if TYPE_CHECKING:
     from moonraker_prusacam.config import TimelapseConfig

@@ -15,12 +15,12 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from moonraker_prusacam.disk import DiskStage
 from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
 
-from .disk import DiskStage
 from .remake import configured
 from .video import FRAMES_PER_SEGMENT
 from .video.picture import inspect
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.disk import DiskGuard
     from moonraker_prusacam.motion import Motion
 
-    from .disk import DiskGuard
     from .encoder import Encoder
     from .job import Contents, Job, StoredFrame
 

@@ -16,13 +16,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.print_job import PrintEventKind
+from moonraker_prusacam.signals import BEGINNINGS, fits, outcome_of, parse_options
 from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
 from .archived import open_job
-from .disk import DiskGuard
 from .encoder import Encoder
 from .job import Job, JobState
 from .library import Library, remove_orphans
@@ -35,7 +36,6 @@ from .renderer import Renderer
 from .retention import Retention
 from .retiming import Retimer
 from .sealer import Sealer
-from .signals import BEGINNINGS, StartOptions, fits, outcome_of, parse_options
 from .unrendered import ending, find_waiting, newest_waiting
 from .wall_clock import WallClock
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import Config
     from moonraker_prusacam.print_job import PrintEvent, PrintState
+    from moonraker_prusacam.signals import StartOptions
 
     from .library import Video
     from .recorder import FrameSource, Trigger
@@ -369,14 +370,15 @@ class Timelapse:
         if self._is_ignored:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
-        if self._recording and not fits(self._recording.jobs[0], state, started_s):
+        known = self._recording and self._recording.jobs[0].record
+        if known and not fits(known, state, started_s):
             await self._end(self._unseen_end)
         if self._recording is None and event.kind is PrintEventKind.SYNC:
             # Rendered on request, before an engine that was restarted since.
             self._is_ignored = any(
                 job.record.outcome == "complete"
                 and job.record.print_started_s is not None
-                and fits(job, state, started_s)
+                and fits(job.record, state, started_s)
                 for job in self._jobs
             )
             if self._is_ignored:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.boot import boot_id
+from moonraker_prusacam.boot import boot_id, uptime_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +45,6 @@ class Moment:
     uptime_s: float
     boot_id: str
     is_trusted: bool = True
-
-
-def uptime_s() -> float:
-    """Seconds since boot, with those in which the host slept."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def is_synchronised() -> bool:

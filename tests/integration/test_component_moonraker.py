@@ -46,6 +46,8 @@ GET_ENDPOINTS = [
     "camera/stream",
     "camera/stop",
     "camera/test",
+    "prusa_camera/status",
+    "prusa_camera/timelapse/list",
 ]
 POST_ENDPOINTS = [
     "timelapse/start",
@@ -59,6 +61,14 @@ POST_ENDPOINTS = [
     "timelapse/expire",
     "connect/upload",
     "camera/stop",
+    "prusa_camera/snapshot",
+    "prusa_camera/move",
+    "prusa_camera/set",
+    "prusa_camera/reboot",
+    "prusa_camera/update_firmware",
+    "prusa_camera/timelapse/start",
+    "prusa_camera/timelapse/render",
+    "prusa_camera/timelapse/download",
 ]
 
 
@@ -444,6 +454,42 @@ async def test_endpoints_when_called_then_arguments_and_results_pass(
         assert answer["result"]["timelapse.frame"]["layer"] == 3
 
 
+async def test_prusa_camera_when_its_endpoints_are_called_then_the_engine_is(
+    components: Path, engine: FakeEngine
+) -> None:
+    listing = "prusa_camera.timelapse.list"
+    done = {"state": "done", "video": "a.mp4", "filename": "a.gcode", "created": 1}
+    engine.answers[listing] = {"jobs": [done]}
+    for method in ("status", "set", "timelapse.download"):
+        engine.answers[f"prusa_camera.{method}"] = lambda params: params
+    engine.answers["prusa_camera.move"] = Failure("the camera is away; wait", 503)
+    root = f"{ROOT}/prusa_camera"
+    async with (
+        engine,
+        running_moonraker(components) as (_, ui),
+    ):
+        await engine.wait_for_call(listing)  # for the history of prints
+        asked = await ui.get(f"{root}/status?ask=true&camera=buddy")
+        assert asked == {"ask": True, "camera": "buddy"}
+        # Texts, as a query string has them.
+        told = await ui.post(f"{root}/set", {"light": "on", "volume": "30"})
+        assert told == {"light": True, "volume": 30}
+        given = {"name": "cube", "camera": "buddy"}
+        assert await ui.post(f"{root}/timelapse/download", given) == given
+        answer = await ui.call("server.prusacam.prusa_camera.timelapse.list")
+        assert answer["result"] == {"jobs": [done]}
+        away = await ui.ask("POST", f"{root}/move", json={"angle": 5})
+        assert (away.status, "is away; wait" in away.text) == (503, True)
+        for path, arguments in (
+            ("set", {"lihgt": "on"}),
+            ("set", {"light": "perhaps"}),
+            ("move", {"angle": "far"}),
+            ("reboot", {"confirmed": "maybe"}),
+        ):
+            refused = await ui.ask("POST", f"{root}/{path}", json=arguments)
+            assert refused.status == 400
+
+
 async def test_notifications_when_engine_sends_them_then_reach_clients(
     components: Path, engine: FakeEngine
 ) -> None:
@@ -455,11 +501,11 @@ async def test_notifications_when_engine_sends_them_then_reach_clients(
         await settle(engine, ui)
         ui.notifications.clear()
         engine.notify("unknown.event", {"event": "dropped"})
-        for kind in ("camera", "timelapse", "connect", "engine"):
+        for kind in ("camera", "timelapse", "connect", "engine", "prusa_camera"):
             params = {"event": f"test {kind}", "nested": {"n": [1, None]}}
             engine.notify(f"{kind}.event", params)
             assert await ui.wait_for(f"notify_prusacam_{kind}") == params
-        assert len([n for n, _ in ui.notifications if "prusacam" in n]) == 4
+        assert len([n for n, _ in ui.notifications if "prusacam" in n]) == 5
 
 
 async def test_engine_when_it_hangs_then_moonraker_does_not(

@@ -104,7 +104,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 @pytest.fixture
 def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
     room = "moonraker_prusacam.timelapse"
-    monkeypatch.setattr(f"{room}.job.MIN_FREE_BYTES", RESERVE_BYTES)
+    monkeypatch.setattr("moonraker_prusacam.disk.MIN_FREE_BYTES", RESERVE_BYTES)
     monkeypatch.setattr(f"{room}.video.archive.MIN_FREE_BYTES", RESERVE_BYTES)
 
 

@@ -82,7 +82,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 async def test_power_cut_when_frames_were_stored_then_none_is_lost(
     disk: Disk, tmp_path: Path, frames: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moonraker_prusacam.timelapse.job.MIN_FREE_BYTES", 0)
+    monkeypatch.setattr("moonraker_prusacam.disk.MIN_FREE_BYTES", 0)
     before = Host(disk.place)
     try:
         printer = Printer(await before.boot(reserve_mb=1))

@@ -35,6 +35,7 @@ CALLS = {
     "remove": 0,
     "rmdir": 0,
     "fsync": 0,
+    "pwrite": 0,
 }
 CHANCE = (
     (re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), "JOB"),

@@ -10,7 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.timelapse.sidecar import sidecar_path
+from moonraker_prusacam.sidecar import sidecar_path
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -52,9 +52,9 @@ if TYPE_CHECKING:
 BARS, BAR_WIDTH, HEIGHT = 8, 8, 48
 WIDTH = BARS * BAR_WIDTH
 PATCHED = {
-    "sealer.FRAMES_PER_SEGMENT": 2,
-    "sealer.HURRIED_FRAMES": 2,
-    "job.MIN_FREE_BYTES": 0,
+    "timelapse.sealer.FRAMES_PER_SEGMENT": 2,
+    "timelapse.sealer.HURRIED_FRAMES": 2,
+    "disk.MIN_FREE_BYTES": 0,
 }
 RUN_TIMEOUT_S = 40
 FILENAME = "cube.gcode"
@@ -283,7 +283,7 @@ def _child(request: dict[str, Any], descriptor: int) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(root / "tmp")
     for name, value in PATCHED.items():
         module, _, constant = name.rpartition(".")
-        setattr(sys.modules[f"moonraker_prusacam.timelapse.{module}"], constant, value)
+        setattr(sys.modules[f"moonraker_prusacam.{module}"], constant, value)
     staging.SESSION = secrets.token_hex(4)  # as every process has its own
     apart = (root / "prusacam" / "jobs", root / "timelapse") if script.apart else None
 

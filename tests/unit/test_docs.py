@@ -26,6 +26,7 @@ HEADINGS = {
     "connect": "[connect NAME]",
     "timelapse": "[timelapse]",
     "track": "[track NAME]",
+    "prusa_camera": "[prusa_camera NAME]",
 }
 
 

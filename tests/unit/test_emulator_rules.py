@@ -18,6 +18,7 @@ from moonraker_prusacam.emulator.connect import (
     RULES,
     Behaviour,
     Fault,
+    FaultKind,
     LocalConnect,
     Origin,
     Rule,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 TOKEN = "AbCdEfGhIjKlMnOpQrSt"
 FINGERPRINT = "0123456789abcdef0123456789abcdef"
+VIDEO_PATH = f"/c/timelapse/{TOKEN}/a%20vase%2F2.mp4"
+VIDEO = bytes(range(100))
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 20 + b"\xff\xd9"
 SERIAL = {"sn": "SN-1234567890", "fingerprint": "f" * 32, "printer_type": "1.3.0"}
 CAMERA = {
@@ -73,6 +76,11 @@ class Bench:
     async def web(self, method: str, path: str, **headers: str) -> Any:
         session = {"Authorization": f"Bearer {self.connect.account.session}"}
         return await self.ask(method, path, **(session | headers))
+
+    async def video(self, method: str, data: Any = None, **changes: str) -> Any:
+        headers = {"Token": TOKEN, "Fingerprint": FINGERPRINT} | changes
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.ask(method, VIDEO_PATH, data, **sent)
 
     async def printer(self) -> dict[str, str]:
         """Register a printer; its headers."""
@@ -315,6 +323,49 @@ async def _(bench: Bench) -> None:
     assert place in script.decode()
 
 
+@scenario("video login", 401)
+async def _(bench: Bench) -> None:
+    await bench.ask("GET", VIDEO_PATH)
+
+
+@scenario("video of another camera", 403)
+async def _(bench: Bench) -> None:
+    await bench.video("GET", Token=bench.connect.add_camera().token)
+
+
+@scenario("video missing", 404)
+async def _(bench: Bench) -> None:
+    await bench.video("GET")
+
+
+@scenario("video range", 416)
+async def _(bench: Bench) -> None:
+    await bench.video("PUT", VIDEO)
+    _, _, headers = await bench.video("GET", Range="bytes=100-")
+    assert headers["Content-Range"] == "bytes */100"
+
+
+@scenario("video", 200)
+async def _(bench: Bench) -> None:
+    await bench.video("PUT", VIDEO)
+    assert bench.camera.videos == {"a vase/2": VIDEO}
+    _, body, headers = await bench.video("GET")
+    assert body == VIDEO
+    assert headers["Accept-Ranges"] == "bytes"
+    assert headers["Content-Type"] == "video/mp4"
+
+
+@scenario("video empty", 400)
+async def _(bench: Bench) -> None:
+    await bench.video("PUT", b"")
+
+
+@scenario("video uploaded", 204)
+async def _(bench: Bench) -> None:
+    assert (await bench.video("PUT", b"first"))[0] == 201
+    await bench.video("PUT", VIDEO)
+
+
 @scenario("endpoint unknown", 404)
 async def _(bench: Bench) -> None:
     await bench.ask("POST", "/p/telemetry", {"state": "IDLE"})
@@ -485,6 +536,99 @@ async def test_last_image_when_unchanged_then_304(bench: Bench) -> None:
     _, _, headers = await bench.web("GET", path)
     match = {"If-None-Match": headers["ETag"]}
     assert (await bench.web("GET", path, **match))[0] == 304
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told", "part"),
+    [
+        ("bytes=0-9", "bytes 0-9/100", VIDEO[:10]),
+        ("bytes=90-", "bytes 90-99/100", VIDEO[90:]),
+        ("bytes=-5", "bytes 95-99/100", VIDEO[95:]),
+        ("bytes=-500", "bytes 0-99/100", VIDEO),
+        ("bytes=99-200", "bytes 99-99/100", VIDEO[99:]),
+        ("bytes=100-", None, b""),
+        ("bytes=9-8", None, b""),
+        ("bytes=-0", None, b""),
+    ],
+)
+async def test_video_when_a_range_is_wanted_then_that_or_416(
+    bench: Bench, wanted: str, told: str | None, part: bytes
+) -> None:
+    await bench.video("PUT", VIDEO)
+    status, body, headers = await bench.video("GET", Range=wanted)
+    assert (status, body) == (206 if told else 416, part)
+    assert headers["Content-Range"] == (told or "bytes */100")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["bytes=-", "bytes=0-1,4-5", "bytes=x-", "lines=0-1", "bytes=٣-"]
+)
+async def test_video_when_the_range_is_none_then_all_of_it(
+    bench: Bench, wanted: str
+) -> None:
+    await bench.video("PUT", VIDEO)
+    assert (await bench.video("GET", Range=wanted))[:2] == (200, VIDEO)
+
+
+async def test_video_when_it_was_replaced_then_if_range_gives_all_of_the_new_one(
+    bench: Bench,
+) -> None:
+    await bench.video("PUT", VIDEO)
+    _, _, headers = await bench.video("GET")
+    resumed = {"Range": "bytes=50-", "If_Range": headers["ETag"]}
+    assert (await bench.video("GET", **resumed))[:2] == (206, VIDEO[50:])
+    await bench.video("PUT", b"another" * 20)
+    assert (await bench.video("GET", **resumed))[:2] == (200, b"another" * 20)
+
+
+async def test_video_when_asked_with_the_session_then_no_fingerprint_is_needed(
+    bench: Bench,
+) -> None:
+    await bench.video("PUT", VIDEO)
+    assert (await bench.web("GET", VIDEO_PATH))[1] == VIDEO
+    assert (await bench.video("GET", Fingerprint="f" * 32))[0] == 403
+    assert not any(record.leaks for record in bench.connect.requests)
+
+
+async def read_into(got: bytearray, content: aiohttp.StreamReader) -> None:
+    while part := await content.read(10):
+        got += part
+
+
+@pytest.mark.parametrize("kind", [FaultKind.RESET_RESPONSE, FaultKind.CUT_RESPONSE])
+async def test_video_when_it_breaks_off_then_after_so_many_bytes_of_it(
+    bench: Bench, kind: FaultKind
+) -> None:
+    await bench.video("PUT", VIDEO)
+    await bench.connect.inject(
+        Fault(kind, endpoint="/c/timelapse", after_bytes=30, of_body=True)
+    )
+    headers = {"Token": TOKEN, "Fingerprint": FINGERPRINT}
+    got = bytearray()
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.get(bench.connect.url + VIDEO_PATH) as answer,
+    ):
+        assert answer.content_length == len(VIDEO)
+        with pytest.raises(aiohttp.ClientError):
+            await read_into(got, answer.content)
+    assert got == VIDEO[:30]
+
+
+async def test_video_when_a_page_stands_for_it_then_html_with_200(bench: Bench) -> None:
+    await bench.connect.inject(
+        Fault(
+            "answer",
+            answer="200",
+            body="<html>log in</html>",
+            headers={"Content-Type": "text/html"},
+            endpoint="GET /c/timelapse",
+        )
+    )
+    assert (await bench.video("PUT", VIDEO))[0] == 201
+    status, body, headers = await bench.video("GET")
+    assert (status, headers["Content-Type"]) == (200, "text/html")
+    assert body.startswith(b"<html>")
 
 
 async def test_cameras_when_steered_by_request_then_shown_without_secrets(

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from moonraker_prusacam.naming import MAX_STEM_BYTES
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.timelapse import Job
-from moonraker_prusacam.timelapse.naming import MAX_STEM_BYTES
 from tests.support.scripted_print import (
     LayerCamera,
     Script,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from moonraker_prusacam.disk import MIN_FREE_BYTES
 from moonraker_prusacam.errors import TimelapseError
-from moonraker_prusacam.timelapse import job as job_module
 from moonraker_prusacam.timelapse.job import Job, JobState
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_add_frame_when_disk_is_nearly_full_then_refused_and_nothing_is_left(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(job.path.iterdir())
-    free = job_module.MIN_FREE_BYTES - 1
+    free = MIN_FREE_BYTES - 1
     monkeypatch.setattr("shutil.disk_usage", lambda _path: DiskUsage(free, 0, free))
     with pytest.raises(TimelapseError, match="MiB are free"):
         job.add_frame(b"x", 1, 1)

@@ -18,8 +18,8 @@ from moonraker_prusacam.errors import (
     TimelapseOptionError,
     VideoNotFound,
 )
+from moonraker_prusacam.sidecar import sidecar_path
 from moonraker_prusacam.timelapse.library import Library, read_videos, summary
-from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from tests.support.library import NOW_S, keep, names, of
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from PIL import Image
 from moonraker_prusacam import config as configuration
 from moonraker_prusacam.config import TrackConfig
 from moonraker_prusacam.errors import ConfigErrors
+from moonraker_prusacam.sidecar import read_sidecar
 from moonraker_prusacam.timelapse import Job, encoder
 from moonraker_prusacam.timelapse.job import StoredFrame
 from moonraker_prusacam.timelapse.look import Look, Looks, captions
 from moonraker_prusacam.timelapse.panel_settings import apply
-from moonraker_prusacam.timelapse.sidecar import read_sidecar
 from moonraker_prusacam.timelapse.video import FFmpeg
 from moonraker_prusacam.timelapse.video.codec import codec_named
 from moonraker_prusacam.timelapse.video.hardware import Choice

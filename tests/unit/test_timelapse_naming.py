@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moonraker_prusacam.timelapse.naming import (
+from moonraker_prusacam.naming import (
     MAX_STEM_BYTES,
     safe_stem,
     unused,

@@ -22,11 +22,11 @@ from moonraker_prusacam.errors import (
     VideoNotFound,
 )
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.sidecar import sidecar_path
 from moonraker_prusacam.timelapse import Timelapse, retiming
 from moonraker_prusacam.timelapse.remake import Remake
 from moonraker_prusacam.timelapse.retiming import WORK_PREFIX, Retiming
 from moonraker_prusacam.timelapse.sealer import Sealer
-from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from moonraker_prusacam.timelapse.video import FFmpeg, retime
 from tests.support import jpeg
 from tests.support.library import names

@@ -19,10 +19,10 @@ from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.config import TimelapseConfig
 from moonraker_prusacam.errors import TimelapseError
 from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.sidecar import sidecar_path
 from moonraker_prusacam.timelapse import retention
 from moonraker_prusacam.timelapse.library import Library, read_videos
 from moonraker_prusacam.timelapse.retention import Retention, plan, report
-from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from moonraker_prusacam.timelapse.wall_clock import (
     LEAP_S,
     SETTLE_S,

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from moonraker_prusacam.config import TimelapseConfig, TrackConfig
+from moonraker_prusacam.disk import DiskGuard, DiskStage
 from moonraker_prusacam.errors import FramesNotFound
+from moonraker_prusacam.sidecar import sidecar_path
 from moonraker_prusacam.timelapse import Job, JobState, panel_settings
-from moonraker_prusacam.timelapse.disk import DiskGuard, DiskStage
 from moonraker_prusacam.timelapse.panel import SPELLINGS, Panel
-from moonraker_prusacam.timelapse.sidecar import sidecar_path
 from tests.support import jpeg
 from tests.support.timelapse import Host, Printer, frame_names, until, videos
 

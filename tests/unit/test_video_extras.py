@@ -21,7 +21,7 @@ from moonraker_prusacam.timelapse.video.archive import write_archive
 from moonraker_prusacam.timelapse.video.codec import HARDWARE, LIBX264, Codec
 from moonraker_prusacam.timelapse.video.ffmpeg import FFmpeg
 from moonraker_prusacam.timelapse.video.hardware import Trial, choose_codec
-from moonraker_prusacam.timelapse.video.poster import make_poster
+from moonraker_prusacam.timelapse.video.poster import make_poster, make_video_poster
 from tests.support.video import files_in, frames, programs, script, store
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ def with_corner(width: int, height: int) -> bytes:
     image = Image.new("L", (width, height))
     image.paste(255, (0, 0, width // 4, height // 4))
     image.save(out, "JPEG")
+    return out.getvalue()
+
+
+def solid(width: int, height: int, brightness: int) -> bytes:
+    """One grey."""
+    out = io.BytesIO()
+    Image.new("L", (width, height), brightness).convert("RGB").save(out, "JPEG")
     return out.getvalue()
 
 
@@ -200,6 +207,36 @@ SHORT = GOOD.replace("-frames:v 25", "-frames:v 24")
 BUSY = "echo 'Device or resource busy' >&2; exit 1"
 JUNK = 'echo junk > "$out"'
 SLOW = f"sleep 1.5; {GOOD}"
+
+
+async def test_poster_of_a_video_when_made_then_it_is_the_last_picture(
+    ffmpeg: FFmpeg, tmp_path: Path
+) -> None:
+    bright = [
+        solid(64, 48, brightness) for brightness in (20, 20, 20, 20, 20, 20, 20, 235)
+    ]
+    folder = tmp_path / "it's 100%d"
+    store(folder, bright)
+    arguments = ["-framerate", "2", "-i", "frame-%06d.jpg", "-pix_fmt", "yuv420p"]
+    await ffmpeg.run([*arguments, "video.part.mp4"], timeout_s=30, folder=folder)
+    await asyncio.to_thread((folder / "video.part.mp4").rename, folder / "video.part")
+    await make_video_poster(ffmpeg, folder / "video.part", folder / "p.jpg")
+    poster = io.BytesIO(await asyncio.to_thread((folder / "p.jpg").read_bytes))
+    with Image.open(poster) as image:
+        assert image.size == (64, 48)
+        assert min(image.convert("L").tobytes()) > 200
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", b"ffconcat version 1.0\nfile '/etc/passwd'\n"]
+)
+async def test_poster_of_a_video_when_that_is_none_then_an_error_and_no_file(
+    ffmpeg: FFmpeg, tmp_path: Path, content: bytes
+) -> None:
+    await asyncio.to_thread((tmp_path / "video.part").write_bytes, content)
+    with pytest.raises(RenderError):
+        await make_video_poster(ffmpeg, tmp_path / "video.part", tmp_path / "p.jpg")
+    assert files_in(tmp_path) == {"video.part"}
 
 
 @pytest.mark.parametrize(

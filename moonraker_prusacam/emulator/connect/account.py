@@ -20,7 +20,7 @@ from .behaviour import Behaviour
 from .camera import LocalCamera, LocalPrinter, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TOKEN_BYTES = 15  # 20 characters in base64url
 CODE_LENGTH = 10
@@ -59,6 +59,8 @@ class Account:
         self.cameras: dict[str, LocalCamera] = {}
         self.printers: dict[str, LocalPrinter] = {}
         self.registrations: dict[str, Registration] = {}
+        # Told of each camera whose picture the web page asks for.
+        self.on_trigger: list[Callable[[LocalCamera], None]] = []
 
     def add_printer(self, *, online: bool = True) -> LocalPrinter:
         """A printer that was registered before."""

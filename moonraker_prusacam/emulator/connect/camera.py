@@ -56,6 +56,7 @@ class LocalCamera:
     accepted_at_s: float | None = None
     min_gap_s: float | None = None
     in_flight: int = 0
+    videos: dict[str, bytes] = attrs.field(factory=dict, repr=False)
 
     @property
     def printer_online(self) -> bool:

@@ -58,7 +58,7 @@ class CameraApi:
         judge: Callable[[web.Request, LocalCamera, bytes], Answer],
     ) -> Answer:
         camera = self._account.cameras.get(request.headers.get("Token", ""))
-        refusal = self._refuse(request, camera)
+        refusal = self.refuse(request, camera)
         if refusal is not None or camera is None:
             return refusal or TOKEN_MISSING
         answer = judge(request, camera, body)
@@ -66,9 +66,7 @@ class CameraApi:
             camera.fingerprint = request.headers["Fingerprint"]
         return answer
 
-    def _refuse(
-        self, request: web.Request, camera: LocalCamera | None
-    ) -> Answer | None:
+    def refuse(self, request: web.Request, camera: LocalCamera | None) -> Answer | None:
         """Why token or fingerprint are not taken, None when they are."""
         behaviour = self._account.behaviour
         if not request.headers.get("Token"):

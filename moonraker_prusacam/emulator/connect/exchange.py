@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from .account import Account
     from .camera import LocalCamera
-    from .faults import Fault, FaultPlan
+    from .faults import Fault
+    from .plan import FaultPlan
 
 Judge: TypeAlias = "Callable[[web.Request, bytes], Answer]"
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
@@ -34,6 +35,7 @@ BODY_TIMEOUT_S = 30.0
 WIRE_KINDS = frozenset(
     {
         FaultKind.RESET_RESPONSE,
+        FaultKind.CUT_RESPONSE,
         FaultKind.SLOW_RESPONSE,
         FaultKind.CLOSE_IDLE,
         FaultKind.WRONG_LENGTH,
@@ -57,7 +59,9 @@ class _Exchange:
 class Exchanges:
     """Treats requests one by one; ``done`` is notified after each."""
 
-    def __init__(self, account: Account, faults: FaultPlan, log: RequestLog) -> None:
+    def __init__(
+        self, account: Account, faults: FaultPlan[Fault], log: RequestLog
+    ) -> None:
         self.max_in_flight = 0
         self.closing = asyncio.Event()
         self.done = asyncio.Condition()
@@ -73,7 +77,7 @@ class Exchanges:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             camera = self._account.cameras.get(request.headers.get("Token", ""))
-            fault = self._faults.take(EXCHANGE_KINDS, request.path)
+            fault = self._faults.take(EXCHANGE_KINDS, _place(request))
             exchange = _Exchange(request, camera, fault)
             self._enter(camera)
             try:
@@ -98,7 +102,7 @@ class Exchanges:
         request, fault = exchange.request, exchange.fault
         wire = Wire(request, self.closing)
         if "Expect" in request.headers:
-            on_expect = self._faults.take(CONTINUE_KINDS, request.path)
+            on_expect = self._faults.take(CONTINUE_KINDS, _place(request))
             exchange.fault = fault or on_expect
             wire.greet(on_expect)
         body = await self._receive(wire, exchange)
@@ -158,6 +162,11 @@ class Exchanges:
                 ),
             )
         )
+
+
+def _place(request: web.Request) -> str:
+    """What faults are planned for."""
+    return f"{request.method} {request.path}"
 
 
 def _scripted(request: web.Request, fault: Fault) -> Answer | None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from .faults import Fault, FaultPlan
+    from .faults import Fault
+    from .plan import FaultPlan
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Front:
     def __init__(
         self,
         serve: Callable[[], asyncio.BaseProtocol],
-        faults: FaultPlan,
+        faults: FaultPlan[Fault],
         changed: Callable[[], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:

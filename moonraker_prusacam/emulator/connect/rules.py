@@ -52,6 +52,8 @@ _CAMERA = "`/c/*`"
 _SNAPSHOT = "`PUT /c/snapshot`"
 _INFO = "`PUT /c/info`"
 _WEB = "`/app/*`"
+_VIDEO = "`GET /c/timelapse/{token}/{job_name}.mp4`"
+_VIDEO_UP = "`PUT /c/timelapse/{token}/{job_name}.mp4`"
 
 # In the order in which they are asked.
 TOKEN_MISSING = _confirmed("token missing", _CAMERA, "401 UNAUTHORIZED", "OpenAPI")
@@ -210,11 +212,44 @@ IMAGE = _confirmed(
 TRIGGERED = _assumed(
     "triggered",
     "`POST /app/cameras/{token}/snapshots`",
-    "204; counted, for want of a camera's socket",
+    "204; counted, and told to the camera's socket if it has one",
     "API's clients; the answer is a guess",
 )
 ENVIRONMENT = _confirmed(
     "environment", "`GET /environment.js`", "200, JavaScript", "the web page"
+)
+VIDEO_LOGIN = _assumed(
+    "video login",
+    _VIDEO,
+    "401 unless Token and Fingerprint, or a Bearer token",
+    "one guess, see below",
+)
+VIDEO_OF_ANOTHER = _assumed(
+    "video of another camera", _VIDEO, "403 FORBIDDEN", "a guess"
+)
+VIDEO_MISSING = _assumed(
+    "video missing",
+    f"{_VIDEO} before it was uploaded",
+    "404 NOT_FOUND",
+    "a guess",
+)
+VIDEO_RANGE = _assumed(
+    "video range",
+    f"{_VIDEO} with a Range that it does not have",
+    "416 and `Content-Range: bytes */size`",
+    "RFC 9110",
+)
+VIDEO = _assumed(
+    "video",
+    _VIDEO,
+    "200; 206 for one Range, unless If-Range names another ETag",
+    "one guess; RFC 9110",
+)
+VIDEO_EMPTY = _assumed(
+    "video empty", f"{_VIDEO_UP} without a body", "400 BAD_REQUEST", "a guess"
+)
+VIDEO_UPLOADED = _assumed(
+    "video uploaded", _VIDEO_UP, "201; 204 if there was one", "a guess"
 )
 ENDPOINT = _assumed(
     "endpoint unknown", "anything else", "404 NOT_FOUND_ENDPOINT", "the code was seen"

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
-from moonraker_prusacam.errors import ClosedError
+from moonraker_prusacam.errors import ClosedError, EmulatorError
 from moonraker_prusacam.tasks import TaskOwner
 
 from .account import Account
@@ -20,21 +20,35 @@ from .audit import Audit
 from .camera_api import MAX_BODY_BYTES, CameraApi
 from .control_api import ControlApi
 from .exchange import Exchanges
-from .faults import Fault, FaultKind, FaultPlan
+from .faults import Fault, FaultKind
 from .front import Front
+from .plan import FaultPlan
 from .printer_api import PrinterApi
 from .request_log import RequestLog, RequestRecord
+from .timelapse_api import TimelapseApi
 from .web_api import WebApi
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .behaviour import Behaviour
     from .camera import LocalCamera, LocalPrinter
     from .exchange import Judge
 
 CLOSE_TIMEOUT_S = 2.0
+
+
+class Part(Protocol):
+    """Another service at the same address."""
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        """What to route where."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what is under way. Idempotent."""
+        ...
 
 
 class LocalConnect:
@@ -53,9 +67,10 @@ class LocalConnect:
         self.host = host
         self.port = port
         self.account = Account()
-        self.faults = FaultPlan()
+        self.faults: FaultPlan[Fault] = FaultPlan()
         self._tls = tls
         self._exchanges = Exchanges(self.account, self.faults, RequestLog())
+        self._parts: list[Part] = []
         self._runner: web.AppRunner | None = None
         self._front: Front | None = None
         self._tasks = TaskOwner("local-connect")
@@ -174,6 +189,12 @@ class LocalConnect:
         if self._front is not None:
             await self._front.accept()
 
+    def mount(self, part: Part) -> None:
+        """Serve ``part`` as well, from ``start`` to ``aclose``."""
+        if self._runner is not None:
+            raise EmulatorError("the local Prusa Connect has been started")
+        self._parts.append(part)
+
     async def start(self) -> None:
         """Listen; OSError if the port is taken."""
         if self._closed:
@@ -195,6 +216,8 @@ class LocalConnect:
         """Stop listening and end what is under way. Idempotent."""
         self._closed = True
         self._exchanges.closing.set()
+        for part in reversed(self._parts):
+            await part.aclose()
         front, self._front = self._front, None
         if front is not None:
             await front.aclose()
@@ -226,14 +249,19 @@ class LocalConnect:
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         camera, printer = CameraApi(self.account), PrinterApi(self.account)
-        page = WebApi(self.account)
+        page, video = WebApi(self.account), TimelapseApi(self.account, camera.refuse)
         images = "/app/cameras/{id}/snapshots/last"
         triggers = "/app/cameras/{token}/snapshots"
+        videos = "/c/timelapse/{token}/{job_name}.mp4"
         app.add_routes(ControlApi(self).routes())
+        for part in self._parts:
+            app.add_routes(part.routes())
         app.add_routes(
             [
                 self._route("PUT", "/c/snapshot", camera.put_snapshot),
                 self._route("PUT", "/c/info", camera.put_info),
+                self._route("GET", videos, video.get, "path"),
+                self._route("PUT", videos, video.put, "path"),
                 self._route("POST", "/p/register", printer.register, "body"),
                 self._route("GET", "/p/register", printer.registered),
                 self._route("POST", "/p/camera", printer.add_camera, "body"),

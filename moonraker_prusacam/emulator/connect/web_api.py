@@ -35,7 +35,7 @@ class WebApi:
 
     def add_camera(self, request: web.Request, _body: bytes) -> Answer:
         """``POST /app/printers/{uuid}/camera?origin=``."""
-        if not self._logged_in(request):
+        if not logged_in(request, self._account):
             return LOGIN
         try:
             printer_uuid = str(uuid.UUID(request.match_info["uuid"]))
@@ -52,7 +52,7 @@ class WebApi:
 
     def last_snapshot(self, request: web.Request, _body: bytes) -> Answer:
         """``GET /app/cameras/{id}/snapshots/last``."""
-        if not self._logged_in(request):
+        if not logged_in(request, self._account):
             return LOGIN
         camera_id = request.match_info["id"]
         known = camera_id.isdecimal() and len(camera_id) < 10
@@ -71,12 +71,14 @@ class WebApi:
 
     def trigger(self, request: web.Request, _body: bytes) -> Answer:
         """``POST /app/cameras/{token}/snapshots``: take a picture now."""
-        if not self._logged_in(request):
+        if not logged_in(request, self._account):
             return LOGIN
         camera = self._account.cameras.get(request.match_info["token"])
         if camera is None or camera.deleted_at is not None:
             return _not_found("Camera does not exist")
         camera.triggered += 1
+        for listener in self._account.on_trigger:
+            listener(camera)
         return Answer.by(rules.TRIGGERED, 204)
 
     def environment(self, request: web.Request, _body: bytes) -> Answer:
@@ -91,10 +93,11 @@ class WebApi:
         body = "".join(lines).encode()
         return Answer.by(rules.ENVIRONMENT, 200, body, "application/javascript")
 
-    def _logged_in(self, request: web.Request) -> bool:
-        session = self._account.session
-        bearer = request.headers.get("Authorization") == f"Bearer {session}"
-        return bearer or request.cookies.get("SESSID") == session
+
+def logged_in(request: web.Request, account: Account) -> bool:
+    """Whether a request has the session of the web page."""
+    bearer = request.headers.get("Authorization") == f"Bearer {account.session}"
+    return bearer or request.cookies.get("SESSID") == account.session
 
 
 def _not_found(message: str) -> Answer:

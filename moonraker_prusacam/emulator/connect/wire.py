@@ -108,10 +108,13 @@ class Wire:
             case FaultKind.BODY_WITH_204:
                 status = 204
                 data = wire_bytes(answer, status=status, body=BODY_204)
-            case FaultKind.RESET_RESPONSE:
-                self._write(wire_bytes(answer)[: fault.after_bytes])
-                self.reset()
-                return Sent()
+            case FaultKind.RESET_RESPONSE | FaultKind.CUT_RESPONSE:
+                self._write(_beginning(answer, fault))
+                if fault.kind is FaultKind.RESET_RESPONSE:
+                    self.reset()
+                    return Sent()
+                self._close()
+                return Sent(status)
             case FaultKind.SLOW_RESPONSE:
                 await self._write_slowly(wire_bytes(answer), fault.bytes_per_s)
                 return Sent(status, keep_alive=self._request.keep_alive)
@@ -152,6 +155,13 @@ class Wire:
             self._write(data[start : start + at_once])
             if not await self.pause(at_once / bytes_per_s):
                 return
+
+
+def _beginning(answer: Answer, fault: Fault) -> bytes:
+    """What of an answer is sent before it breaks off."""
+    data = wire_bytes(answer)
+    head = len(data) - len(answer.body) if fault.of_body else 0
+    return data[: head + fault.after_bytes]
 
 
 def wire_bytes(

@@ -42,7 +42,8 @@ class _Stage:
     toolhead: Toolhead
 
 
-@lru_cache(maxsize=2)
+# One for each size of the cameras that look at it.
+@lru_cache(maxsize=4)
 def _stage(width: int, height: int) -> _Stage:
     view = Perspective(width, height)
     size = width + NOISE_MARGIN, height + NOISE_MARGIN

@@ -14,10 +14,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.mp4 import read_track
 
 from .ffmpeg import file_url
 from .join import retimed, turned
-from .mp4 import read_track
 from .segment import SEGMENT_FPS
 from .staging import whole_file
 

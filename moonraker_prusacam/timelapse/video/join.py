@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.mp4 import read_track
 
 from .ffmpeg import Usage, file_url
-from .mp4 import read_track
 from .staging import numbered, whole_file, workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from moonraker_prusacam.mp4 import Track
+
     from .ffmpeg import FFmpeg
-    from .mp4 import Track
 
 LIST = "segments.ffconcat"
 JOIN_TIMEOUT_S = 600.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import RenderError
 
+from .ffmpeg import file_url
 from .inset import TRANSPOSE
 from .picture import JPEG_INPUT, PATTERN, inspect, memory_limit
 from .staging import numbered, workspace
@@ -25,6 +26,7 @@ POSTER_TIMEOUT_S = 60.0
 # 2 is the best of ffmpeg's scale, 31 the worst.
 QUALITY = 3
 OUTPUT = "poster.jpg"
+LAST_S = 2  # of a video, which are decoded for its last picture
 
 
 async def make_poster(
@@ -66,6 +68,26 @@ async def make_poster(
             await asyncio.to_thread(_copy, folder / OUTPUT, poster)
     except FileNotFoundError as error:
         raise RenderError(f"{frame.name} is no picture") from error
+    except OSError as error:
+        raise RenderError(f"{poster}: {error.strerror}") from error
+
+
+async def make_video_poster(ffmpeg: FFmpeg, video: Path, poster: Path) -> None:
+    """Write the last picture of ``video`` to ``poster``; raises RenderError.
+
+    The file may be of anybody: it is read as an MP4 and nothing else.
+    """
+    arguments = ["-protocol_whitelist", "file", "-f", "mov", "-sseof", f"-{LAST_S}"]
+    arguments += ["-i", file_url(video), "-map", "0:v:0", "-q:v", str(QUALITY)]
+    # Every picture is written over the one before it.
+    arguments += ["-f", "image2", "-update", "1", OUTPUT]
+    try:
+        async with workspace({}, ffmpeg.scratch) as folder:
+            await ffmpeg.run(arguments, timeout_s=POSTER_TIMEOUT_S, folder=folder)
+            picture = await asyncio.to_thread(inspect, folder / OUTPUT)
+            if not picture.is_whole:
+                raise RenderError(f"{video.name} has no last picture")
+            await asyncio.to_thread(_copy, folder / OUTPUT, poster)
     except OSError as error:
         raise RenderError(f"{poster}: {error.strerror}") from error
 

@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 import attrs
 
 from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.mp4 import read_track
 
 from .ffmpeg import file_url
 from .join import Tags, Timing, join
-from .mp4 import read_track
 from .segment import SEGMENT_FPS, EncodeSettings, hold_segment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moonraker_prusacam.mp4 import Track
+
     from .ffmpeg import FFmpeg
     from .join import JoinResult
-    from .mp4 import Track
 
 WHOLE, SHOWN, HOLD, LAST = "whole.mp4", "shown.mp4", "hold.mp4", "last.jpg"
 CUT_TIMEOUT_S = 600.0

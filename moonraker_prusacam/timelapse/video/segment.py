@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from moonraker_prusacam.errors import RenderError
+from moonraker_prusacam.mp4 import read_track
 
 from .caption import FONT, can_caption, find_font, write_captions
 from .codec import LIBX264, Codec
 from .ffmpeg import Usage, file_url
 from .inset import TRANSPOSE, Inset, chain, overlay, usable
-from .mp4 import read_track
 from .picture import (
     JPEG_INPUT,
     PATTERN,

@@ -7,18 +7,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from moonraker_prusacam.boot import boot_id
-from moonraker_prusacam.errors import TimelapseOptionError
-from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+from .boot import boot_id
+from .errors import TimelapseOptionError
+from .print_job import PrintEvent, PrintEventKind, PrintState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from .job import Job
 
 # print_stats' durations lag by up to 250 ms, and a loaded host adds to it.
 SAME_PRINT_S = 10.0
@@ -75,9 +73,24 @@ def parse_options(options: Mapping[str, Any], trigger: str) -> StartOptions:
     return StartOptions(enable in ("1", "true"), trigger, time.monotonic_ns())
 
 
-def fits(job: Job, state: PrintState, started_s: float) -> bool:
-    """Whether ``state`` is that of the print that ``job`` records."""
-    record = job.record
+class PrintRecord(Protocol):
+    """What a job knows of its print."""
+
+    @property
+    def filename(self) -> str:
+        """Which file is printed, empty if that is not known (yet)."""
+
+    @property
+    def boot_id(self) -> str:
+        """The boot of the host whose clock the other times are of."""
+
+    @property
+    def print_started_s(self) -> float | None:
+        """When the print began, monotonic."""
+
+
+def fits(record: PrintRecord, state: PrintState, started_s: float) -> bool:
+    """Whether ``state`` is that of the print of ``record``."""
     if record.filename and state.filename and record.filename != state.filename:
         return False
     if record.boot_id != boot_id():

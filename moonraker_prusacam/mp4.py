@@ -1,11 +1,11 @@
-# What an MP4 says about its video track.
+# What an MP4 says about itself.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the boxes of an MP4 that tell how many frames it has, and when they are shown.
+"""Reads the boxes of an MP4: whether it is whole, and which frames are shown when.
 
-A second opinion on what ffmpeg wrote: it costs no process and does not trust the one
-that made the file. Source: ISO/IEC 14496-12.
+A second opinion on what ffmpeg wrote or a server sent: it costs no process and does not
+trust the one that made the file. Source: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -16,15 +16,26 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import attrs
 
-from moonraker_prusacam.errors import RenderError
+from .errors import RenderError, VideoDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 READ = (b"tkhd", b"mdhd", b"hdlr", b"stsd", b"stts", b"stsz")
 MOST_BOX_BYTES = 16 << 20
+# A fragmented video of an hour has some thousands.
+MOST_BOXES = 100_000
+HEAD_BYTES = 16
+# What other files begin with, and what they are.
+OTHERS = (
+    (b"<", "a web page"),
+    (b"{", "JSON"),
+    (b"RIFF", "an AVI"),
+    (b"\x1f\x8b", "packed by gzip"),
+    (b"\xff\xd8", "a JPEG"),
+)
 # The first columns of the matrix, in 16.16: a, b, c, d.
 ROTATIONS = {
     (1, 0, 0, 1): 0,
@@ -32,6 +43,8 @@ ROTATIONS = {
     (-1, 0, 0, -1): 180,
     (0, -1, 1, 0): 270,
 }
+# What reading a box raises whose content is nonsense.
+MALFORMED = (struct.error, ArithmeticError, LookupError, RecursionError, ValueError)
 
 
 @attrs.frozen
@@ -58,15 +71,69 @@ def read_track(video: Path) -> Track:
     """The video track of ``video``; raises RenderError, and OSError."""
     with video.open("rb") as file:
         try:
-            return _track(list(_boxes(file, 0, video.stat().st_size)))
-        except (struct.error, KeyError, ValueError, ZeroDivisionError) as error:
+            return _track(_boxes(file, 0, video.stat().st_size))
+        except MALFORMED as error:
             raise RenderError(f"{video.name} is not a whole MP4") from error
 
 
-def _track(boxes: list[tuple[bytes, bytes]]) -> Track:
-    order = [kind for kind, _ in boxes if kind in (b"moov", b"mdat")]
+def check_whole(video: Path) -> None:
+    """Raise VideoDamaged unless ``video`` is an MP4 whose boxes add up; and OSError."""
+    size = video.stat().st_size
+    with video.open("rb") as file:
+        if what := told_by_head(file.read(HEAD_BYTES)):
+            raise VideoDamaged(what)
+        kinds = set(_outer(file, size))
+        if missing := {b"moov", b"mdat"} - kinds:
+            names = " and ".join(sorted(kind.decode() for kind in missing))
+            raise VideoDamaged(f"the MP4 has no {names}: it was not finished")
+        try:
+            for number, _ in enumerate(_boxes(file, 0, size)):
+                if number > MOST_BOXES:
+                    raise ValueError("so many boxes")
+        except MALFORMED as error:
+            raise VideoDamaged("the lengths in the MP4 do not add up") from error
+
+
+def told_by_head(head: bytes) -> str:
+    """What is wrong with a file that begins so, in words; "" for an MP4, or nothing."""
+    for mark, what in OTHERS:
+        if head.lstrip().startswith(mark):
+            return f"what came is {what}, not an MP4"
+    if len(head) >= 8 and head[4:8] != b"ftyp":
+        return "what came is no MP4: it does not begin with ftyp"
+    return ""
+
+
+def _outer(file: BinaryIO, end: int) -> Iterator[bytes]:
+    """The kinds of the outermost boxes; raises VideoDamaged."""
+    begin = 0
+    for _ in range(MOST_BOXES):
+        if begin == end and begin:
+            return
+        file.seek(begin)
+        head = file.read(16)
+        if len(head) < 8:
+            raise VideoDamaged("the MP4 is cut off")
+        size, kind = struct.unpack_from(">I4s", head)
+        if size == 1 and len(head) == 16:
+            (size,) = struct.unpack_from(">Q", head, 8)
+        size = size or end - begin
+        if size < 8:
+            raise VideoDamaged("the lengths in the MP4 do not add up")
+        if begin + size > end:
+            part = f"{end - begin} of {size} bytes of a part are there"
+            raise VideoDamaged(f"the MP4 is cut off: {part}")
+        yield kind
+        begin += size
+    raise VideoDamaged(f"the MP4 has more than {MOST_BOXES} boxes")
+
+
+def _track(boxes: Iterable[tuple[bytes, bytes]]) -> Track:
+    first = b""
     found: dict[bytes, bytes] = {}
     for kind, payload in boxes:
+        if kind in (b"moov", b"mdat"):
+            first = first or kind
         if kind == b"trak" and found.get(b"hdlr", b"")[8:12] != b"vide":
             found = {}
         found.setdefault(kind, payload)
@@ -83,7 +150,7 @@ def _track(boxes: list[tuple[bytes, bytes]]) -> Track:
         width=width,
         height=height,
         rotation=ROTATIONS.get(matrix),
-        is_fast_start=order[:1] == [b"moov"],
+        is_fast_start=first == b"moov",
         headers=_headers(found.get(b"stsd", b"")),
     )
 

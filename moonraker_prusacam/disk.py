@@ -6,7 +6,7 @@
 
 Below the reserve, frames are sealed at once, which takes a tenth of their room, and
 saved frames are given up; below three quarters of it, every other frame is left out.
-Below ``job.MIN_FREE_BYTES`` nothing is stored any more.
+Below ``MIN_FREE_BYTES`` nothing is stored any more.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from .errors import TimelapseError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+MIN_FREE_BYTES = 256 << 20
 LEAST_RESERVE_BYTES = 500 << 20
 RESERVE_SHARE = 0.05
 THIN_SHARE = 0.75
@@ -62,6 +65,22 @@ class DiskGuard:
 
         0 where there is enough.
         """
+        return self.lacking_for(int(frames * frame_bytes * BYTES_A_FRAME))
+
+    def lacking_for(self, size_bytes: int) -> int:
+        """How much too little room there is for so many bytes more; raises OSError."""
         usage = shutil.disk_usage(self.path)
-        needed = int(frames * frame_bytes * BYTES_A_FRAME)
-        return max(0, needed + self.reserve(usage.total) - usage.free)
+        return max(0, size_bytes + self.reserve(usage.total) - usage.free)
+
+
+def has_room(folder: Path, size_bytes: int = 0) -> bool:
+    """Whether ``size_bytes`` more leave what nobody may take; raises OSError."""
+    return shutil.disk_usage(folder).free - size_bytes >= MIN_FREE_BYTES
+
+
+def require_room(folder: Path, size_bytes: int = 0) -> None:
+    """Raise TimelapseError if ``size_bytes`` more would take the last room."""
+    if not has_room(folder, size_bytes):
+        raise TimelapseError(
+            f"less than {MIN_FREE_BYTES >> 20} MiB are free at {folder}"
+        )

@@ -10,9 +10,8 @@ import errno
 import shutil
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.durable import sync_directory, sync_file
-
-from .job import require_room
+from .disk import require_room
+from .durable import sync_directory, sync_file
 
 if TYPE_CHECKING:
     from pathlib import Path
