@@ -10,9 +10,11 @@ import asyncio
 import random
 import re
 import socket
+from contextlib import suppress
 
 import pytest
 
+from moonraker_prusacam.camera import frame_watch
 from moonraker_prusacam.camera.sources import tcp
 from moonraker_prusacam.camera.sources.tcp import TcpSource
 from moonraker_prusacam.errors import SourceStalled, SourceUnavailable
@@ -96,7 +98,8 @@ async def test_run_when_a_feed_is_silent_then_it_is_stalled_and_let_go(
     monkeypatch.setattr(tcp, "READ_TIMEOUT_S", SHORT_S)
     received = Received()
     async with Feeder() as feeder:
-        task = asyncio.create_task(source_of(feeder.url).run(received))
+        of = source_of(feeder.url, stale_after_s=SHORT_S)
+        task = asyncio.create_task(of.run(received))
         await feeder.arrived(1)
         if not silent_from_the_start:
             await feeder.send(b"\xff\xd8\xff")
@@ -104,6 +107,47 @@ async def test_run_when_a_feed_is_silent_then_it_is_stalled_and_let_go(
             await task
         await feeder.left()
     assert received.scanner.stats.bytes_in == (0 if silent_from_the_start else 3)
+
+
+@pytest.mark.parametrize(
+    "octets", [b"\xff\xd8", b"<html></html>\r\n", jpeg.picture(64, 48)[:300]]
+)
+async def test_run_when_bytes_come_but_no_picture_then_it_is_stalled_and_let_go(
+    octets: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trickle, a page, pictures that break off: none of it is silence."""
+    monkeypatch.setattr(tcp, "FRAME_TIMEOUT_S", 10 * SHORT_S)
+    monkeypatch.setattr(frame_watch, "LOOK_S", SHORT_S)
+    async with Feeder() as feeder:
+        of = source_of(feeder.url, stale_after_s=SHORT_S)
+        task = asyncio.create_task(of.run(Received()))
+        await feeder.arrived(1)
+        while not task.done():
+            with suppress(OSError):
+                await feeder.send(octets)
+            await asyncio.wait([task], timeout=SHORT_S / 5)
+        with pytest.raises(SourceStalled, match="no whole JPEG in"):
+            await task
+        await feeder.left()
+
+
+async def test_run_when_pictures_are_rare_by_configuration_then_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tcp, "READ_TIMEOUT_S", SHORT_S)
+    monkeypatch.setattr(tcp, "FRAME_TIMEOUT_S", SHORT_S)
+    monkeypatch.setattr(frame_watch, "LOOK_S", SHORT_S)
+    received = Received()
+    async with Feeder() as feeder:
+        of = source_of(feeder.url, stale_after_s=WAIT_S)
+        task = asyncio.create_task(of.run(received))
+        await feeder.arrived(1)
+        done, _ = await asyncio.wait([task], timeout=6 * SHORT_S)
+        assert not done
+        await feeder.send(jpeg.picture(64, 48))
+        await received.frames(1)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_run_when_a_feed_resets_then_it_dropped_the_connection() -> None:

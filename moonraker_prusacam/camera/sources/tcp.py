@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from moonraker_prusacam.camera.attempt import Stage
 from moonraker_prusacam.camera.dial import CONNECT_TIMEOUT_S, connect, explain
+from moonraker_prusacam.camera.frame_watch import FRAME_TIMEOUT_S, expect_frames
 from moonraker_prusacam.camera.receiver import Broken, Silence
 from moonraker_prusacam.errors import SourceStalled, SourceUnavailable
 
@@ -36,6 +37,9 @@ class TcpSource:
     def __init__(self, config: CameraConfig) -> None:
         self._host = config.source.host
         self._port = config.source.port or DEFAULT_PORT
+        # Who has a slow camera says so.
+        self._silence_s = max(READ_TIMEOUT_S, config.stale_after_s)
+        self._frame_timeout_s = max(FRAME_TIMEOUT_S, config.stale_after_s)
 
     async def run(self, receiver: Receiver) -> None:
         """Receive what the server sends; see Source."""
@@ -48,11 +52,11 @@ class TcpSource:
             raise explain(error, where) from error
         receiver.reached(Stage.AUTHENTICATED)
         try:
-            await receiver.read(connection.detach(), READ_TIMEOUT_S)
+            async with expect_frames(receiver, where, self._frame_timeout_s):
+                await receiver.read(connection.detach(), self._silence_s)
         except Silence as error:
             raise SourceStalled(
-                f"{where} is connected, but has sent nothing for "
-                f"{READ_TIMEOUT_S:.0f} s",
+                f"{where} is connected, but has sent nothing for {self._silence_s:g} s",
                 advice=f"restart what serves {where}",
             ) from error
         except Broken as error:
