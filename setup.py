@@ -25,6 +25,7 @@ MODULES = {
     "moonraker_prusacam.web._pump_c": "ext/pump.pyx",
 }
 HEADERS = [
+    "ext/framing.pxd",
     "ext/scan.h",
     "ext/frame_pool.h",
     "ext/framer.h",
@@ -58,7 +59,9 @@ def extensions() -> list[Extension]:
         )
         for name, source in MODULES.items()
     ]
-    built: list[Extension] = cythonize(modules, build_dir="build/cython")
+    built: list[Extension] = cythonize(
+        modules, build_dir="build/cython", include_path=["ext"]
+    )
     for extension in built:
         # cythonize() returns new objects without the flag, so it is set here.
         extension.optional = not is_set("PRUSACAM_REQUIRE_EXTENSIONS")

@@ -6,6 +6,16 @@
 """Python's side of ext/intake.h; see moonraker_prusacam/camera/_intake_py.py."""
 
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
+from framing cimport (
+    FRAME_CAPSULE,
+    FRAME_SINK_CAPSULE,
+    FRAMER_CAPSULE,
+    frame_release,
+    frame_retain,
+    frame_sink_t,
+    frame_t,
+    framer_t,
+)
 from libc.stdint cimport int64_t, uint64_t
 
 import asyncio
@@ -14,22 +24,6 @@ import threading
 
 from moonraker_prusacam.camera._scanner_c import frame_from_capsule
 
-
-cdef extern from "frame_pool.h" nogil:
-    const char* FRAME_CAPSULE
-    ctypedef struct frame_t:
-        uint64_t seq
-    frame_t* frame_retain(frame_t*)
-    void frame_release(frame_t*)
-
-cdef extern from "frame_sink.h" nogil:
-    const char* FRAME_SINK_CAPSULE
-    ctypedef struct frame_sink_t:
-        void* context
-
-cdef extern from "framer.h" nogil:
-    const char* FRAMER_CAPSULE
-    ctypedef struct framer_t
 
 cdef extern from "intake.h" nogil:
     enum: INTAKE_RECENT_FRAMES

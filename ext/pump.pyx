@@ -17,6 +17,13 @@ from cpython.pycapsule cimport (
     PyCapsule_SetContext,
 )
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from framing cimport (
+    FRAME_CAPSULE,
+    FRAME_NEVER_EXPIRES,
+    FRAME_SINK_CAPSULE,
+    frame_sink_t,
+    frame_t,
+)
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
@@ -36,18 +43,6 @@ from moonraker_prusacam.web.stream import (
     prepare,
 )
 
-
-cdef extern from "frame_sink.h" nogil:
-    const char *FRAME_CAPSULE
-    const char *FRAME_SINK_CAPSULE
-    int64_t FRAME_NEVER_EXPIRES
-
-    ctypedef struct frame_t:
-        uint64_t seq
-
-    ctypedef struct frame_sink_t:
-        void (*show)(void *context, frame_t *frame, int64_t expires_ns)
-        void *context
 
 cdef extern from "pump_thread.h" nogil:
     enum: PUMP_MAX_CHANNELS
