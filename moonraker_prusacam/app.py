@@ -32,11 +32,13 @@ from .connect.api import ConnectApi
 from .connect.identity import fingerprint_path, load_or_create_fingerprint
 from .connect.info import describer
 from .connect.prusa_camera import PrusaCamera, viewer_opener
+from .connect.signaling.camera_role import CameraRole, CameraRoleOptions
 from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
 from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
+from .role_actions import RoleActions
 from .status import camera_status, hot_path
 from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
@@ -80,6 +82,7 @@ class Engine:
             self.examiner,
         )
         self.uploaders: list[SnapshotUploader] = []
+        self.roles: dict[str, CameraRole] = {}
         self.timelapse: Timelapse | None = None
         if config.timelapse is not None:
             self.timelapse = Timelapse(
@@ -130,10 +133,16 @@ class Engine:
             own(self.timelapse.aclose)
             await self.timelapse.start()
         for connect in self.config.connect:
-            uploader = await self._open_uploader(connect)
+            fingerprint = await self._fingerprint(connect)
+            uploader = self._make_uploader(connect, fingerprint)
             own(uploader.aclose)
             await uploader.start()
             self.uploaders.append(uploader)
+            if connect.answer_as_camera:
+                role = self._make_role(connect, fingerprint, uploader)
+                own(role.aclose)
+                await role.start()
+                self.roles[connect.camera] = role
         for prusa_camera in self.prusa_cameras.values():
             own(prusa_camera.aclose)
             await prusa_camera.start()
@@ -150,6 +159,8 @@ class Engine:
 
     def camera(self, name: str | None) -> Camera:
         """The camera ``name``, else the first one; raises CameraNotFound."""
+        if not self.cameras:
+            raise CameraNotFound("there is no [camera NAME] in prusacam.conf")
         if name is None:
             return next(iter(self.cameras.values()))
         try:
@@ -210,6 +221,9 @@ class Engine:
             "cameras": self.describe_cameras(),
             "timelapse": self.timelapse_status(),
             "connect": [uploader.status for uploader in self.uploaders],
+            "camera_roles": [
+                {"camera": name, **role.report()} for name, role in self.roles.items()
+            ],
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
         }
 
@@ -251,9 +265,14 @@ class Engine:
         which = f"camera={quote(camera.name)}&" if len(self.cameras) > 1 else ""
         return f"{base}/{page}?{which}placeholder=1"
 
-    async def _open_uploader(self, config: ConnectConfig) -> SnapshotUploader:
+    async def _fingerprint(self, config: ConnectConfig) -> str:
         path = fingerprint_path(self.config.engine.state_path, config.camera)
-        fingerprint = await asyncio.to_thread(load_or_create_fingerprint, path)
+        return await asyncio.to_thread(load_or_create_fingerprint, path)
+
+    def _make_uploader(
+        self, config: ConnectConfig, fingerprint: str
+    ) -> SnapshotUploader:
+        path = fingerprint_path(self.config.engine.state_path, config.camera)
         api = ConnectApi(config.server, config.secret, fingerprint)
         self._stack.push_async_callback(api.aclose)
         camera = self.cameras[config.camera]
@@ -265,6 +284,18 @@ class Engine:
             self._notifier("connect.event"),
             path.with_name(f"{config.camera}.state.json"),
         )
+
+    def _make_role(
+        self, config: ConnectConfig, fingerprint: str, uploader: SnapshotUploader
+    ) -> CameraRole:
+        options = CameraRoleOptions(
+            name=config.camera,
+            token=config.secret,
+            fingerprint=fingerprint,
+            url=config.signaling_url,
+            server=config.server,
+        )
+        return CameraRole(options, RoleActions(uploader, self.timelapse))
 
     def _make_prusa_camera(self, section: PrusaCameraConfig) -> PrusaCamera:
         return PrusaCamera(

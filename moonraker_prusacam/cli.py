@@ -99,7 +99,7 @@ def check(file: Path) -> None:
             find_ffmpeg(config.timelapse.ffmpeg)
         except FfmpegMissing as error:
             fail(str(error))
-    cameras = ", ".join(camera.name for camera in config.cameras)
+    cameras = ", ".join(camera.name for camera in config.cameras) or "none"
     click.echo(f"{file.expanduser()} is fine. Cameras: {cameras}.")
 
 
@@ -118,15 +118,15 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
         f"prusacam {answer['version']}, up {answer['uptime_s']:.0f} s, "
         f"{answer['viewers']} viewer(s)"
     )
-    console.print(_camera_table(answer["cameras"]))
+    if answer["cameras"]:
+        console.print(_camera_table(answer["cameras"]))
     _print_timelapse(console, answer["timelapse"])
     for upload in answer["connect"]:
         _print_upload(console, upload)
     for camera in answer["prusa_cameras"]:
-        why = camera["reason"] and f": {camera['reason']}"
-        console.print(
-            f"Prusa camera, {escape(camera['name'])}: {camera['state']}{escape(why)}"
-        )
+        _print_session(console, "Prusa camera", camera["name"], camera)
+    for role in answer["camera_roles"]:
+        _print_session(console, "Answers as a camera", role["camera"], role)
 
 
 @main.command()
@@ -252,16 +252,27 @@ def _print_timelapse(console: Console, timelapse: dict[str, Any]) -> None:
             )
 
 
+def _print_session(
+    console: Console, title: str, name: str, session: dict[str, Any]
+) -> None:
+    why = session["reason"] and f": {session['reason']}"
+    console.print(f"{title}, {escape(name)}: {session['state']}{escape(why)}")
+
+
 def _print_upload(console: Console, upload: dict[str, Any]) -> None:
     last = upload["last_accepted"]
     ago = "never" if last is None else f"{time.time() - last:.0f} s ago"
     due_s = upload["next_in_s"]
     due = "when it is asked for" if due_s is None else f"in {due_s:.0f} s"
+    interval_s = upload["interval_s"]
+    rhythm = upload["trigger_scheme"] if interval_s is None else f"every {interval_s} s"
+    if upload["paused"]:
+        rhythm, due = f"switched off ({rhythm})", "when it is asked for"
     console.print(
         f"Prusa Connect, {escape(upload['camera'])}: {upload['state']}\n"
         f"  {upload['accepted']} accepted (the last {ago}), {upload['failed']} failed, "
         f"{upload['bytes_in_hour'] / 1e6:.1f} MB in an hour\n"
-        f"  {upload['trigger_scheme']} by {upload['chosen_in']}, the next {due}"
+        f"  {rhythm} by {upload['chosen_in']}, the next {due}"
     )
     for told in (upload["error"], upload["hint"]):
         if told:

@@ -213,8 +213,14 @@ class _Reader:
                     secret = upload.token or stored
                     uploads.append(attrs.evolve(upload, token=secret))
         timelapse, tracks = self._read_tracks(sections, known)
-        if not known:
+        is_prusa = any(one.name.startswith("prusa_camera ") for one in sections)
+        if not known and not is_prusa:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
+        elif not known and timelapse is not None:
+            self._fail(
+                "[timelapse] needs a [camera NAME] section: a Prusa camera "
+                "makes its own"
+            )
         for camera in cameras:
             self._expect_address(engine, camera, sections)
         return Config(

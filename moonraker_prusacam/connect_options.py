@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path  # noqa: TC003 - attrs resolves it
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -28,6 +29,7 @@ TRIGGER_SCHEMES = (
 TOKEN_LENGTH = 20
 TOKEN_ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 LEAST_PERCENT = 5
+SOCKET_IO_PATHS = ("", "/", "/socket.io", "/socket.io/")
 TAIL = re.compile(r"printing\s*\+\s*(\d{1,5})\s*(min|m)", re.IGNORECASE)
 
 
@@ -45,6 +47,14 @@ def token(value: str) -> Secret:
             f"this one has {len(stripped)}"
         )
     return Secret(stripped)
+
+
+def signaling_url(value: str) -> str:
+    """The address of a Socket.IO server, whose path is always the same."""
+    parsed = url("wss", "https", "ws", "http")(value)
+    if urlsplit(parsed).path not in SOCKET_IO_PATHS:
+        raise ValueError("has a path; an address is like wss://HOST")
+    return parsed
 
 
 @attrs.frozen
@@ -148,6 +158,16 @@ class ConnectConfig:
     )
     send_network_info: bool = option(
         boolean, "Tell Prusa Connect this host's addresses", default=True
+    )
+    answer_as_camera: bool = option(
+        boolean,
+        "Let Prusa Connect's page and app ask and control this camera (experimental)",
+        default=False,
+    )
+    signaling_url: str | None = option(
+        signaling_url,
+        "Address of the signalling server for that; what Prusa Connect names",
+        default=None,
     )
 
     @property

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .connect_options import token
+from .connect_options import signaling_url, token
 from .errors import ConfigError
 from .option import (
     boolean,
@@ -35,7 +35,6 @@ DEFAULT_SERVER = "https://connect.prusa3d.com"
 DEFAULT_DOWNLOAD_URL = "{server}/c/timelapse/{camera_token}/{job_name}.mp4"
 URL_FIELDS = ("server", "camera_token", "job_name")
 FINGERPRINT = re.compile(r"[!-~]{16,64}")
-SOCKET_IO_PATHS = ("", "/", "/socket.io", "/socket.io/")
 SEED_INTERVALS = range(10, 601)  # its schema has that of snapshots only
 ENDINGS = ("render", "discard")
 
@@ -64,14 +63,6 @@ def download_url(value: str) -> str:
         host = None
     if not host or any(character.isspace() for character in filled):
         raise ValueError("has no host, or has blanks in it")
-    return parsed
-
-
-def signaling_url(value: str) -> str:
-    """The address of a Socket.IO server, whose path is always the same."""
-    parsed = url("wss", "https", "ws", "http")(value)
-    if urlsplit(parsed).path not in SOCKET_IO_PATHS:
-        raise ValueError("has a path; an address is like wss://HOST")
     return parsed
 
 

@@ -102,7 +102,7 @@ class VideoMethods:
     async def retime(self, params: dict[str, Any]) -> dict[str, Any]:
         """Give a video another speed or end; answers when it is there."""
         given = Parameters(params, "video", *TIMING, "copy")
-        video = await self._timelapse.retime(
+        video = await self._timelapse.remaker.retime(
             given.text("video"),
             _timing(given),
             copy=given.boolean("copy") or False,
@@ -124,7 +124,7 @@ class VideoMethods:
             flip_horizontal=given.boolean("flip_horizontal"),
             flip_vertical=given.boolean("flip_vertical"),
         )
-        return {"job": summary(await self._timelapse.rerender(remake))}
+        return {"job": summary(await self._timelapse.remaker.rerender(remake))}
 
     async def retention(self, params: dict[str, Any]) -> dict[str, Any]:
         """What is too old, too much or in the way; removed unless ``dry_run``."""

@@ -81,6 +81,8 @@ class TimelapseFacade:
         self._panel = PanelEvents()
         self._configuring = Coalesced("timelapse settings", self._configure)
         self._refreshing = Coalesced("timelapse status", self._refresh)
+        self._storing = Coalesced("timelapse settings to store", self._store_told)
+        self._told: dict[str, Value] = {}
         self._configured: dict[str, Value] | None = None
         self._render_limit: asyncio.TimerHandle | None = None
         self._register()
@@ -95,6 +97,7 @@ class TimelapseFacade:
         self._macros.close()
         self._configuring.stop()
         self._refreshing.stop()
+        self._storing.stop()
         if self._render_limit is not None:
             self._render_limit.cancel()
 
@@ -114,6 +117,8 @@ class TimelapseFacade:
 
     def engine_event(self, params: dict[str, Any]) -> None:
         """The engine sent ``timelapse.event``."""
+        if params.get("event") == "settings":
+            self._take_over(params.get("settings"))
         self._tell(self._panel.translate(params))
 
     def _register(self) -> None:
@@ -238,6 +243,22 @@ class TimelapseFacade:
             self._server.send_event(EVENT, event)
             if event["action"] == "render" and event["status"] not in RENDER_GOES_ON:
                 self._release_render()
+
+    def _take_over(self, told: object) -> None:
+        """Have the panels show what Prusa Connect switched."""
+        try:
+            changed = self._settings.update(told if isinstance(told, dict) else {})
+        except ValueError as error:
+            log.warning("prusacam: the engine tells odd timelapse settings: %s", error)
+            return
+        self._told.update(changed)
+        if changed:
+            self._apply_settings()
+            self._storing.request()
+
+    async def _store_told(self) -> None:
+        told, self._told = self._told, {}
+        await self._store.save(told)
 
     def _apply_settings(self) -> None:
         self._macros.push_settings()

@@ -2,11 +2,12 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When it last sent a snapshot, and what triggers them.
+"""When it last sent a snapshot, what triggers them, and whether any are sent.
 
 Prusa Connect tells what the user chose in its web page, and that is followed. A scheme
 in prusacam.conf stands until the page tells of another than before: the choice that
-was made last counts, and ours never overwrites the page's.
+was made last counts, and ours never overwrites the page's. The same holds for what
+the page tells a camera that answers: an interval, or to send none.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from .schedule import Schedule
+
 log = logging.getLogger(__name__)
 
 MAX_FILE_BYTES = 64 << 10
+# Live: the slider of Prusa Connect's web page.
+INTERVALS_S = range(10, 601)
 
 
 @attrs.frozen
@@ -42,6 +47,8 @@ class Memory:
     configured_scheme: str | None = None
     page_scheme: str | None = None
     follows_page: bool = False
+    told_interval_s: int | None = None
+    is_paused: bool = False
 
     def last_s(self) -> float | None:
         """When the last snapshot went, on this boot's monotonic clock if it was now."""
@@ -55,7 +62,13 @@ class Memory:
         """What prusacam.conf says now; if that is new, it was decided last."""
         if scheme == self.configured_scheme:
             return self
-        return attrs.evolve(self, configured_scheme=scheme, follows_page=False)
+        return attrs.evolve(
+            self,
+            configured_scheme=scheme,
+            follows_page=False,
+            told_interval_s=None,
+            is_paused=False,
+        )
 
     def page_said(self, record: Mapping[str, Any]) -> Memory:
         """What the camera record of Prusa Connect tells."""
@@ -66,8 +79,17 @@ class Memory:
             return self
         is_news = scheme != (self.page_scheme or DEFAULT_SCHEME)
         return attrs.evolve(
-            self, page_scheme=scheme, follows_page=self.follows_page or is_news
+            self,
+            page_scheme=scheme,
+            follows_page=self.follows_page or is_news,
+            told_interval_s=None if is_news else self.told_interval_s,
         )
+
+    def decide(self, schedule: Schedule) -> None:
+        """Have ``schedule`` follow what was decided."""
+        schedule.scheme = self.scheme
+        schedule.interval_s = self.told_interval_s
+        schedule.is_paused = self.is_paused
 
     @property
     def scheme(self) -> str:
@@ -89,7 +111,11 @@ def load(path: Path) -> Memory:
         log.warning("Prusa Connect: %s is not used: %s", path.name, error)
         return Memory()
     known = (None, *TRIGGER_SCHEMES)
-    is_sound = memory.page_scheme in known and memory.configured_scheme in known
+    is_sound = (
+        memory.page_scheme in known
+        and memory.configured_scheme in known
+        and memory.told_interval_s in (None, *INTERVALS_S)
+    )
     return memory if is_sound else Memory()
 
 

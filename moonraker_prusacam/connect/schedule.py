@@ -73,7 +73,9 @@ class Schedule:
         last_s: float | None = None,
     ) -> None:
         """``last_s``: when the last snapshot was sent, if that is known."""
-        self._scheme = scheme
+        self.scheme = scheme
+        self.interval_s: float | None = None  # what a person chose instead
+        self.is_paused = False  # so that only what is asked for is sent
         self._when = when
         self._min_gap_s = min_gap_s
         self._max_bytes = max_bytes_per_hour
@@ -91,15 +93,6 @@ class Schedule:
         self._faults = BackOff(FIRST_PROBE_S, LAST_PROBE_S)
 
     @property
-    def scheme(self) -> str:
-        """What triggers uploads."""
-        return self._scheme
-
-    @scheme.setter
-    def scheme(self, scheme: str) -> None:
-        self._scheme = scheme
-
-    @property
     def sent_s(self) -> float | None:
         """When the last snapshot was sent, if one was."""
         return self._sent_s
@@ -112,6 +105,8 @@ class Schedule:
         due_s: float | None
         if self._asked:
             due_s = now_s
+        elif self.is_paused:
+            return None
         elif self._retry_at_s is not None:
             due_s = self._retry_at_s
         elif self._wanted:
@@ -150,7 +145,7 @@ class Schedule:
 
     def layer_changed(self, layer: int) -> None:
         """A layer may be what triggers."""
-        every = LAYERS.get(self._scheme)
+        every = None if self.interval_s else LAYERS.get(self.scheme)
         if layer == self._layer:
             return
         self._layer = layer
@@ -192,7 +187,7 @@ class Schedule:
     def _no_frame(self, now_s: float) -> None:
         """The camera has nothing (new) to show, and nothing was sent."""
         self._retry_at_s = None
-        period_s = PERIOD_S.get(self._scheme, FRAME_RETRY_S)
+        period_s = self._period_s or FRAME_RETRY_S
         self._period_from_s = now_s + min(FRAME_RETRY_S, period_s) - period_s
         if self._wanted:
             self._frame_retries += 1
@@ -200,8 +195,12 @@ class Schedule:
         if self._frame_retries > MOST_FRAME_RETRIES:
             self._wanted, self._retry_at_s, self._frame_retries = False, None, 0
 
+    @property
+    def _period_s(self) -> float | None:
+        return self.interval_s or PERIOD_S.get(self.scheme)
+
     def _next_period_s(self, now_s: float) -> float | None:
-        period_s = PERIOD_S.get(self._scheme)
+        period_s = self._period_s
         if period_s is None:
             return None
         due_s = now_s

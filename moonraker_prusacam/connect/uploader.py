@@ -17,6 +17,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+import attrs
+
 from moonraker_prusacam.errors import (
     FrameUnavailable,
     PrusaConnectError,
@@ -138,6 +140,8 @@ class SnapshotUploader:
             "server": self._config.server,
             "trigger_scheme": self._schedule.scheme,
             "chosen_in": self._chosen_in,
+            "interval_s": self._schedule.interval_s,
+            "paused": self._schedule.is_paused,
             "upload_when": str(self._config.upload_when),
             **self._report.as_json(),
             "bytes_in_hour": self._schedule.bytes_in_hour(now_s),
@@ -157,6 +161,14 @@ class SnapshotUploader:
         elif state is not None and state.layer is not None:
             self._schedule.layer_changed(state.layer)
         self._wake.set()
+
+    async def set_interval(self, interval_s: int) -> None:
+        """Upload every 10 to 600 s, until another trigger scheme is chosen."""
+        await self._remember(attrs.evolve(self._memory, told_interval_s=interval_s))
+
+    async def set_paused(self, *, is_paused: bool) -> None:
+        """Upload nothing but what is asked for, or go on."""
+        await self._remember(attrs.evolve(self._memory, is_paused=is_paused))
 
     async def upload(self) -> None:
         """Upload as soon as the gap allows; raises what made it fail."""
@@ -178,13 +190,15 @@ class SnapshotUploader:
     def _chosen_in(self) -> str:
         """Where the trigger scheme was decided."""
         memory = self._memory
+        if memory.is_paused or memory.told_interval_s is not None:
+            return "Prusa Connect"
         follows = memory.configured_scheme is None or memory.follows_page
         if not follows:
             return "prusacam.conf"
         return "Prusa Connect" if memory.page_scheme else "default"
 
     def _make_schedule(self) -> Schedule:
-        return Schedule(
+        schedule = Schedule(
             self._memory.scheme,
             self._config.upload_when,
             self._clock.monotonic_s(),
@@ -192,6 +206,17 @@ class SnapshotUploader:
             max_bytes_per_hour=self._config.max_bytes_per_hour,
             last_s=self._memory.last_s(),
         )
+        self._memory.decide(schedule)
+        return schedule
+
+    async def _remember(self, memory: memories.Memory) -> None:
+        """Follow what was told, now and after the next start."""
+        if memory == self._memory:
+            return
+        self._memory = memory
+        memory.decide(self._schedule)
+        self._wake.set()
+        await asyncio.to_thread(memories.save, self._memory_path, memory)
 
     async def _run(self) -> None:
         if self._schedule.due_s(self._clock.monotonic_s()) is None:
@@ -271,11 +296,7 @@ class SnapshotUploader:
             log.warning("Prusa Connect, camera %s: info: %s", self.camera.name, error)
             record = {}
         self._info = info
-        told = self._memory.page_said(record)
-        if told != self._memory:
-            self._memory = told
-            self._schedule.scheme = told.scheme
-            await asyncio.to_thread(memories.save, self._memory_path, told)
+        await self._remember(self._memory.page_said(record))
 
     def _too_large(
         self, error: SnapshotTooLarge, waiting: list[asyncio.Future[None]]

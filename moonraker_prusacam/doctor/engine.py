@@ -82,7 +82,7 @@ def tell_silence(reason: str) -> Finding:
 
 def _summary(config: Config) -> str:
     parts = [
-        "cameras " + ", ".join(camera.name for camera in config.cameras),
+        "cameras " + (", ".join(camera.name for camera in config.cameras) or "none"),
         "Prusa Connect for "
         + (", ".join(upload.camera for upload in config.connect) or "none"),
         f"timelapse {'off' if config.timelapse is None else 'on'}",

@@ -36,6 +36,7 @@ from .identity import examine_fingerprint, examine_token
 from .moonraker import Client, examine_moonraker
 from .network import Server, examine_clock, examine_dns, examine_tls
 from .runner import Check, run_checks
+from .signaling import examine_prusa_camera, examine_role
 from .upload import examine_upload, tell_uploads
 from .webcam import examine_webcam
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from moonraker_prusacam.config import Config, ConnectConfig
+    from moonraker_prusacam.connect.prusa_camera import PrusaCamera
+    from moonraker_prusacam.connect.signaling.camera_role import CameraRole
     from moonraker_prusacam.connect.uploader import SnapshotUploader
 
     Examine = Callable[[], Awaitable[Sequence[Finding]]]
@@ -66,6 +69,8 @@ class RunningEngine(Protocol):
     config: Config
     cameras: dict[str, Camera]
     uploaders: list[SnapshotUploader]
+    roles: dict[str, CameraRole]
+    prusa_cameras: dict[str, PrusaCamera]
 
     @property
     def clients(self) -> Sequence[tuple[str, str]]:
@@ -110,6 +115,11 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
         [
             Check("engine", FILE_TIMEOUT_S, partial(examine_engine, engine.uptime_s)),
             *_checks(config, engine.cameras, uploads, clients, listed),
+            *_session_checks(
+                config,
+                {name: camera.brief() for name, camera in engine.prusa_cameras.items()},
+                {name: role.report() for name, role in engine.roles.items()},
+            ),
             *(
                 Check(
                     "webcam",
@@ -154,6 +164,7 @@ async def examine_without_engine(
                     partial(_upload, config, connect, cameras[name]),
                 )
         checks = _checks(config, cameras, uploads, None, ())
+        checks += _session_checks(config, {}, {})
         return [absence, *await run_checks(checks), NO_ENGINE]
 
 
@@ -207,6 +218,29 @@ def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Chec
         if name in uploads:
             checks.append(Check("upload", UPLOAD_TIMEOUT_S, uploads[name], name))
     return checks
+
+
+def _session_checks(
+    config: Config,
+    briefs: Mapping[str, Mapping[str, Any]],
+    roles: Mapping[str, Mapping[str, Any]],
+) -> list[Check]:
+    """The sessions with the signalling server."""
+    return [
+        *(
+            Check(
+                "prusa_camera",
+                FILE_TIMEOUT_S,
+                partial(examine_prusa_camera, camera, briefs.get(camera.name)),
+                camera.name,
+            )
+            for camera in config.prusa_cameras
+        ),
+        *(
+            Check("role", FILE_TIMEOUT_S, partial(examine_role, name, report), name)
+            for name, report in roles.items()
+        ),
+    ]
 
 
 async def _upload_through(camera: Camera, uploader: SnapshotUploader) -> None:

@@ -68,6 +68,7 @@ class JobRecord:
     id: str
     state: JobState
     filename: str
+    title: str = ""  # what the video is called after, if not the file
     camera: str
     trigger: str
     track: str = ""
@@ -95,6 +96,11 @@ class JobRecord:
     finished: float | None = None
     error: str | None = None
     remake: Remake | None = None
+
+    @property
+    def name(self) -> str:
+        """What the video is called after."""
+        return self.title or self.filename
 
 
 @attrs.frozen

@@ -170,7 +170,7 @@ class Renderer:
             timing,
             rotation=look.told_rotation,
             tags=Tags(
-                title=PurePosixPath(job.record.filename).stem,
+                title=job.record.title or PurePosixPath(job.record.filename).stem,
                 comment=f"moonraker-prusacam {__version__}",
                 created=job.record.created,
             ),
@@ -253,7 +253,7 @@ class Renderer:
             count = job.record.frames
             whole = StoredSegment(video, first=1, last=count, frames=count)
             contents = attrs.evolve(contents, segments=(whole,))
-        name = video_name(job.record.filename, None, job.record.created)
+        name = video_name(job.record.name, None, job.record.created)
         archive = (self.videos_path / name).with_suffix(".zip")
         saved = {path.name: path for path in contents.covered}
         saved |= {frame.path.name: frame.path for frame in contents.frames}
@@ -346,7 +346,7 @@ def _name(folder: Path, record: JobRecord) -> str:
     if record.video and not is_in_place and not (folder / record.video).exists():
         return record.video
     if record.remake is None:
-        name = video_name(record.filename, record.outcome, record.created, record.track)
+        name = video_name(record.name, record.outcome, record.created, record.track)
     elif record.remake.in_place:
         return record.remake.video
     else:

@@ -31,6 +31,7 @@ def write_sidecar(
             "job": {
                 "id": record.id,
                 "file": record.filename,
+                **({"title": record.title} if record.title else {}),
                 "start": record.created,
                 "end": record.last_frame,
                 "outcome": record.outcome,

@@ -23,15 +23,16 @@ from moonraker_prusacam.signals import BEGINNINGS, fits, outcome_of, parse_optio
 from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
-from .archived import open_job
 from .encoder import Encoder
 from .job import Job, JobState
+from .jobs import Jobs
 from .library import Library, remove_orphans
 from .look import Looks
 from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
 from .recovery import load_jobs, opened
+from .remaker import Remaker
 from .renderer import Renderer
 from .retention import Retention
 from .retiming import Retimer
@@ -47,15 +48,11 @@ if TYPE_CHECKING:
     from moonraker_prusacam.print_job import PrintEvent, PrintState
     from moonraker_prusacam.signals import StartOptions
 
-    from .library import Video
     from .recorder import FrameSource, Trigger
     from .recording import Recording
-    from .remake import Remake
-    from .retiming import Retiming
 
 log = logging.getLogger(__name__)
 
-KEPT_JOBS = 50
 # A picture of 1080p.
 ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
@@ -82,7 +79,7 @@ class Timelapse:
         self._opened_ns = 0  # the moment of the signal that opened the job
         self._seen: PrintState | None = None  # the print that is recorded, lately
         self._options: StartOptions | None = None
-        self._jobs: list[Job] = []
+        self._jobs = Jobs()
         # The running print is not recorded (any more), because someone said so.
         self._is_ignored = False
         self._is_over = False
@@ -95,7 +92,7 @@ class Timelapse:
         self._looks = Looks((config.timelapse, *config.tracks), camera_configs)
         self._encoder = Encoder(config.timelapse, self._looks, self._work_path)
         self._sealer = Sealer(config.timelapse, self._encoder, self._disk)
-        self._retimer = Retimer(
+        retimer = Retimer(
             self.library, self._encoder, config.timelapse, config.jobs_path
         )
         self._renderer = Renderer(
@@ -106,6 +103,9 @@ class Timelapse:
             self._encoder,
             self._rendering,
         )
+        self.remaker = Remaker(
+            self._jobs, config.jobs_path, self.library, retimer, self._renderer
+        )
         self._recordings = Recordings(
             (config.timelapse, *config.tracks),
             cameras,
@@ -115,6 +115,7 @@ class Timelapse:
             self._disk,
             self._frame_stored,
         )
+        self._settings: Mapping[str, Any] = {}
         # Signals are served one after the other, in the order of their arrival.
         self._turn = asyncio.Lock()
         self._tasks = TaskOwner("timelapse")
@@ -126,11 +127,13 @@ class Timelapse:
             self._apply(
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
-            self._jobs = await asyncio.to_thread(
-                load_jobs,
-                self._jobs_path,
-                self._work_path,
-                keep_frames=self._config.save_frames,
+            self._jobs.add(
+                await asyncio.to_thread(
+                    load_jobs,
+                    self._jobs_path,
+                    self._work_path,
+                    keep_frames=self._config.save_frames,
+                )
             )
         except OSError as error:
             place = error.filename or self._jobs_path
@@ -139,10 +142,9 @@ class Timelapse:
         self._sealer.start()
         self._renderer.start()
         self.retention.start()
-        recording = [job for job in self._jobs if _is(job, JobState.RECORDING)]
-        for job in self._jobs:
-            if _is(job, JobState.RENDERING):
-                self._renderer.submit(job)
+        recording = self._jobs.in_state(JobState.RECORDING)
+        for job in self._jobs.in_state(JobState.RENDERING):
+            self._renderer.submit(job)
         # Whether the last print still runs is told by the next event.
         running = [job for job in recording if job.record.outcome is None]
         newest = max(running, key=opened, default=None)
@@ -164,7 +166,7 @@ class Timelapse:
         if recording is not None:
             await recording.aclose()
             for job in recording.jobs:
-                await self._save(job)
+                await self._jobs.save(job)
         await self._tasks.aclose()
         await self.retention.aclose()
         await self._renderer.aclose()
@@ -174,6 +176,21 @@ class Timelapse:
     def jobs(self) -> list[Job]:
         """All known jobs, the oldest first."""
         return list(self._jobs)
+
+    @property
+    def newest(self) -> Job | None:
+        """The job of the last print, of the first track."""
+        return self._jobs.newest
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the prints to come are recorded."""
+        return self._config.enabled
+
+    @property
+    def camera(self) -> str:
+        """Which camera records the first track."""
+        return self._config.camera or next(iter(self._cameras))
 
     @property
     def active(self) -> Job | None:
@@ -188,7 +205,7 @@ class Timelapse:
     @property
     def is_rendering(self) -> bool:
         """Whether a job is being rendered, or waits for it."""
-        return any(_is(job, JobState.RENDERING) for job in self._jobs)
+        return bool(self._jobs.in_state(JobState.RENDERING))
 
     async def handle(self, event: PrintEvent) -> None:
         """Follow the printer."""
@@ -235,7 +252,13 @@ class Timelapse:
         except OSError as error:
             log.warning("Timelapse: %s: %s", self._settings_path, error.strerror)
 
+    async def enable(self, *, enabled: bool) -> None:
+        """Record the prints to come, or do not; the panels show it."""
+        await self.configure({**self._settings, "enabled": enabled})
+        self._notify({"event": "settings", "settings": {"enabled": enabled}})
+
     def _apply(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
         self._config = panel_settings.apply(self._base, settings, self._cameras)
         self._recordings.change_first(self._config)
         self._looks.change_first(self._config)
@@ -250,10 +273,18 @@ class Timelapse:
         Returns the archive's name. Frames that are in a segment or a video already, and
         were not to be kept, come as that has them.
         """
-        for job in reversed(self._jobs):
-            if not job.record.track:
-                return await self._renderer.save_frames(job)
-        raise FramesNotFound("there are no frames to save")
+        if (job := self._jobs.newest) is None:
+            raise FramesNotFound("there are no frames to save")
+        return await self._renderer.save_frames(job)
+
+    async def name_videos(self, title: str) -> None:
+        """Call the videos of the running print ``title``; raises TimelapseError."""
+        async with self._turn:
+            if self._recording is None:
+                raise TimelapseError("no print is recorded")
+            for job in self._recording.jobs:
+                job.record.title = title
+                await self._jobs.save(job)
 
     async def keep_interval(self, interval_s: float | None) -> bool:
         """Take frames by time as well, or no longer; False when nothing is recorded."""
@@ -280,49 +311,22 @@ class Timelapse:
             self._renderer.submit(job)
             return job
 
+    async def wait_rendered(self, job: Job) -> None:
+        """Return when ``job`` has its video; raises TimelapseError if it gets none."""
+        await self._jobs.wait_rendered(job)
+
     async def _reopened(self) -> Job:
         """The last job, for another video of it; raises TimelapseError."""
-        last = next((job for job in reversed(self._jobs) if not job.record.track), None)
+        last = self._jobs.newest
         if last is None or not await self._renderer.reopen(last):
             raise TimelapseError("there is nothing to render")
         return last
-
-    async def retime(self, name: str, wanted: Retiming, *, copy: bool) -> Video:
-        """Give a finished video, or a copy of it, another speed or end.
-
-        Raises TimelapseError.
-        """
-        video = await self._retimer.retime(name, wanted, copy=copy)
-        for job in self._jobs:
-            if job.record.video == video.name:
-                job.record.video_bytes = (
-                    await asyncio.to_thread(video.path.stat)
-                ).st_size
-                await self._save(job)
-        return video
-
-    async def rerender(self, remake: Remake) -> Job:
-        """Render a finished video again from its archived frames; the new job.
-
-        Raises TimelapseError.
-        """
-        async with self._turn:
-            video = await self.library.find(remake.video)
-            for job in self._jobs:
-                known = job.record.remake
-                if known and known.video == video.name and not _is(job, JobState.DONE):
-                    identity = job.record.id
-                    raise TimelapseError(f"job {identity} renders {video.name} already")
-            job = await asyncio.to_thread(open_job, self._jobs_path, video, remake)
-            self._jobs.append(job)
-            self._renderer.submit(job)
-            return job
 
     async def discard(self, identity: str) -> Job:
         """Give up a job that waits, and its frames; raises TimelapseError."""
         async with self._turn:
             job = find_waiting(self._jobs, identity)
-            await self._remove(job)
+            await self._jobs.remove(job)
             return job
 
     async def _begin(self, options: StartOptions) -> None:
@@ -335,7 +339,7 @@ class Timelapse:
         if self._recording is not None:
             job = self._recording.jobs[0]
             job.record.trigger = options.trigger
-            await self._save(job)
+            await self._jobs.save(job)
 
     async def _print_over(self, outcome: str, event: PrintEvent) -> None:
         """End the job, unless ``event`` tells of the print before.
@@ -390,7 +394,7 @@ class Timelapse:
             if record.print_started_s is None or not record.filename:
                 record.filename = record.filename or state.filename
                 record.print_started_s = started_s
-                await self._save(job)
+                await self._jobs.save(job)
                 await self._estimate(job, state)
 
     async def _estimate(self, job: Job, state: PrintState) -> None:
@@ -418,7 +422,7 @@ class Timelapse:
             log.error("Timelapse: this print is not recorded: %s", error)  # noqa: TRY400
             self._is_ignored = True
             return
-        self._jobs += self._recording.jobs
+        self._jobs.add(self._recording.jobs)
         self._opened_ns, self._seen = monotonic_ns, None
         for job in self._recording.jobs:
             self._notify({"event": "recording", "job": summary(job)})
@@ -428,7 +432,7 @@ class Timelapse:
         if recording is not None:
             for job in recording.jobs:
                 job.record.outcome = outcome
-                await self._save(job)  # a kill must not make another end of it
+                await self._jobs.save(job)  # a kill must not make another end of it
             # Frames that are still due must not keep the next print waiting.
             self._tasks.start("finish", self._finish(recording, outcome, must_render))
 
@@ -444,7 +448,7 @@ class Timelapse:
         if recording is not None:
             await recording.aclose()
             for job in recording.jobs:
-                await self._remove(job)
+                await self._jobs.remove(job)
 
     async def _close_job(
         self, job: Job, outcome: str, *, must_render: bool = False
@@ -453,31 +457,18 @@ class Timelapse:
         what = "render" if must_render else ending(self._config, outcome)
         # A print that was cancelled during heat-up has nothing to see.
         if job.record.frames == 0 or what == "discard":
-            await self._remove(job)
+            await self._jobs.remove(job)
             self._notify({"event": "discarded", "job": summary(job)})
             return
         if what == "keep":
             job.record.state = JobState.UNRENDERED
-            await self._save(job)
+            await self._jobs.save(job)
             self._notify({"event": "unrendered", "job": summary(job)})
             return
         job.record.state = JobState.RENDERING
-        await self._save(job)
+        await self._jobs.save(job)
         self._renderer.submit(job)
-        done = [job for job in self._jobs if _is(job, JobState.DONE)]
-        for old in done[:-KEPT_JOBS]:
-            await self._remove(old)
-
-    async def _save(self, job: Job) -> None:
-        """Write the record; a disk that does not take it must not stop anything."""
-        try:
-            await asyncio.to_thread(job.save)
-        except OSError as error:
-            log.error("Timelapse: %s: %s", job.path, error.strerror)  # noqa: TRY400
-
-    async def _remove(self, job: Job) -> None:
-        self._jobs.remove(job)
-        await asyncio.to_thread(job.remove)
+        await self._jobs.forget_old()
 
     async def _frame_stored(self, job: Job, trigger: Trigger, is_stored: bool) -> None:
         """Let the panels see the newest frame of the first track, and tell of it."""
@@ -492,8 +483,5 @@ class Timelapse:
     def _rendering(self, job: Job, status: str) -> None:
         if status == "success":
             self.retention.look_soon()
+        self._jobs.note_change()
         self._notify(render_notice(job, status, self._config))
-
-
-def _is(job: Job, state: JobState) -> bool:
-    return job.record.state is state

@@ -149,6 +149,8 @@ class CameraAnswers:
 
     def _feed_of(self, request: web.BaseRequest, route: Route) -> CameraFeed:
         name = route.camera or request.query.get("camera")
+        if not self._feeds:
+            raise CameraNotFound("there is no [camera NAME] in prusacam.conf")
         if name is None:
             return next(iter(self._feeds.values()))
         try:

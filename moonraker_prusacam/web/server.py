@@ -111,7 +111,7 @@ class WebServer:
         )
         if not is_snapshot or b"camera" in query or b"max_age" in query:
             return None
-        return next(iter(self._feeds.values()))
+        return next(iter(self._feeds.values()), None)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Find who answers; our errors become a status and JSON."""

@@ -49,7 +49,7 @@ class Actions:
         self.gate.set()
         self.videos: list[TimelapseFile] = []
 
-    def status(self) -> Status:
+    async def status(self) -> Status:
         if self.error is not None:
             raise self.error
         return Status(temperature_c=41.5, storage=ON, timelapse=ON, uptime_s=7)

@@ -45,6 +45,7 @@ class FakeMoonraker:
         self.handlers: dict[str, Callable[..., None]] = {}
         self.sent: list[dict[str, Any]] = []
         self.scripts: list[str] = []
+        self.stored: dict[tuple[str, ...], Any] = {}
         self.macros = ["gcode_macro _set_timelapse_setup", "gcode_macro HYPERLAPSE"]
         self.hangs = False
         self.changed = asyncio.Condition()
@@ -75,6 +76,9 @@ class FakeMoonraker:
 
     async def get_item(self, _namespace: str, _key: str, default: Any) -> Any:
         return default
+
+    async def insert_item(self, namespace: str, key: list[str], value: Any) -> None:
+        self.stored[namespace, *key] = value
 
     async def query_objects(
         self, objects: dict[str, list[str]], _default: Any
@@ -286,3 +290,19 @@ async def test_print_when_hyperlapse_is_parked_then_loop_starts_and_stops_once(
     await moonraker.wait_script("HYPERLAPSE ACTION=STOP")
     loops = [script for script in moonraker.scripts if script.startswith("HYPERLAPSE")]
     assert len(loops) == 2
+
+
+async def test_settings_when_prusa_connect_switches_one_then_the_panels_show_it(
+    facade: TimelapseFacade, moonraker: FakeMoonraker
+) -> None:
+    facade.engine_event({"event": "settings", "settings": {"enabled": False}})
+    assert facade._settings.answer["enabled"] is False
+    await moonraker.wait_script("_SET_TIMELAPSE_SETUP ENABLE=False")
+    task = facade._storing._task
+    assert task is not None
+    await task
+    assert moonraker.stored == {("timelapse", "config", "enabled"): False}
+    odd_ones: tuple[Any, ...] = (None, {"enabled": "maybe"}, {"unknown": 1}, [])
+    for odd in odd_ones:
+        facade.engine_event({"event": "settings", "settings": odd})
+    assert facade._settings.answer["enabled"] is False

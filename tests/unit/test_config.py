@@ -20,6 +20,9 @@ from moonraker_prusacam.config import load, loads
 from moonraker_prusacam.errors import ConfigError, ConfigErrors
 
 TOKEN = "aZ09_-aZ09_-aZ09_-aZ"
+PRUSA_CAMERA = (
+    "[prusa_camera buddy]\ntoken: aZ09_-aZ09_-aZ09_-aZ\nfingerprint: 0123456789abcdef\n"
+)
 CAMERA = "[camera front]\nsource: tcp://h:1\n"
 
 
@@ -121,6 +124,11 @@ jobs_path: /j
     assert (made.videos_path, made.jobs_path) == (Path("/o"), Path("/j"))
 
 
+def test_config_when_there_is_a_prusa_camera_alone_then_it_will_do() -> None:
+    made = loads(PRUSA_CAMERA)
+    assert (made.cameras, len(made.prusa_cameras)) == ((), 1)
+
+
 def test_config_when_changed_then_refused() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         loads(CAMERA).engine.port = 1  # type: ignore[misc]
@@ -129,6 +137,18 @@ def test_config_when_changed_then_refused() -> None:
 MISTAKES = {
     "nothing": ("", ["there is no [camera NAME] section, so there is nothing to do"]),
     "no camera": ("[engine]\nport: 1", ["there is no [camera NAME] section, so"]),
+    "timelapse without camera": (
+        PRUSA_CAMERA + "[timelapse]",
+        ["[timelapse] needs a [camera NAME] section: a Prusa camera makes its own"],
+    ),
+    "damaged Prusa camera alone": (
+        "[prusa_camera buddy]\ntoken: short",
+        ["line 2, [prusa_camera buddy] token: a token of Prusa Connect has 20"],
+    ),
+    "address of a signalling server with a path": (
+        CAMERA + f"[connect front]\ntoken: {TOKEN}\nsignaling_url: wss://h/x",
+        ["line 5, [connect front] signaling_url: has a path; an address is like"],
+    ),
     "unknown section": (
         CAMERA + "[timelaps]",
         ["line 3, [timelaps]: unknown section (did you mean 'timelapse'?)"],

@@ -142,3 +142,26 @@ def test_description_then_it_claims_only_what_is_true() -> None:
     assert "trigger_scheme" not in told["config"]
     assert told["capabilities"] == ["trigger_scheme", "imaging"]
     assert "h:1" not in json.dumps(told)
+
+
+def test_interval_then_it_stands_until_another_choice_is_made(tmp_path: Path) -> None:
+    told = attrs.evolve(
+        Memory().configured("TEN_MIN"), told_interval_s=45, is_paused=True
+    )
+    assert told.configured("TEN_MIN") == told
+    # What a page has where nobody chose is no choice.
+    assert told.page_said(page("THIRTY_SEC")).told_interval_s == 45
+    assert told.page_said(page("TEN_SEC")).told_interval_s is None
+    edited = told.configured("MANUAL")
+    assert (edited.told_interval_s, edited.is_paused) == (None, False)
+    memories.save(tmp_path / "state.json", told)
+    assert memories.load(tmp_path / "state.json") == told
+
+
+@pytest.mark.parametrize("odd", [0, 9, 601, -30, 10.5])
+def test_interval_when_the_file_has_an_odd_one_then_it_is_not_used(
+    odd: float, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps({**attrs.asdict(Memory()), "told_interval_s": odd}))
+    assert memories.load(path).told_interval_s in (None, 10)

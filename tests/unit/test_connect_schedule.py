@@ -293,3 +293,30 @@ def test_upload_when_then_it_is_read_and_shown(written: str, shown: str) -> None
 def test_upload_when_it_is_odd_then_the_error_says_what_there_is(written: str) -> None:
     with pytest.raises(ValueError, match="printing\\+10 min"):
         UploadWhen.parse(written)
+
+
+@pytest.mark.parametrize("scheme", ["TEN_SEC", "EACH_LAYER", "MANUAL"])
+def test_interval_when_a_person_chose_one_then_it_counts_instead(scheme: str) -> None:
+    it = schedule(scheme)
+    it.interval_s = 45.0
+    send(it, 200.0)
+    assert it.due_s(200.0) == 245.0
+    it.layer_changed(1)
+    assert it.due_s(200.0) == 245.0
+    it.interval_s = None
+    assert it.due_s(200.0) == (210.0 if scheme == "TEN_SEC" else None)
+
+
+def test_pause_then_only_what_is_asked_for_is_sent() -> None:
+    it = schedule("TEN_SEC")
+    send(it, 200.0)
+    fail(it, 210.0, ConnectUnavailable("no"))
+    it.is_paused = True
+    it.print_ended()
+    assert it.due_s(300.0) is None
+    it.ask()
+    assert it.due_s(300.0) == 300.0
+    send(it, 300.0)
+    assert it.due_s(400.0) is None
+    it.is_paused = False
+    assert it.due_s(400.0) is not None

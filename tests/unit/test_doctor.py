@@ -16,7 +16,7 @@ import pytest
 
 from moonraker_prusacam import app
 from moonraker_prusacam.app import Engine
-from moonraker_prusacam.config import load, loads
+from moonraker_prusacam.config import PrusaCameraConfig, load, loads
 from moonraker_prusacam.connect.identity import (
     fingerprint_path,
     load_or_create_fingerprint,
@@ -34,6 +34,7 @@ from moonraker_prusacam.doctor import (
 from moonraker_prusacam.doctor.engine import tell_absence
 from moonraker_prusacam.doctor.examination import Options
 from moonraker_prusacam.doctor.runner import Check, run_checks
+from moonraker_prusacam.doctor.signaling import examine_prusa_camera, examine_role
 from moonraker_prusacam.doctor.upload import explain
 from moonraker_prusacam.emulator.connect import Fault, LocalConnect
 from moonraker_prusacam.errors import (
@@ -498,3 +499,58 @@ async def test_checks_when_one_fails_or_hangs_then_the_others_are_told_in_order(
 
 async def _none() -> list[Finding]:
     return []
+
+
+SESSIONS = [
+    ({"state": "ready", "reason": "", "advice": ""}, "ok", None),
+    ({"state": "refused", "reason": "no", "advice": "do that"}, "failed", "do that"),
+    ({"state": "connecting", "reason": "no way", "advice": ""}, "warning", "wait"),
+]
+
+
+@pytest.mark.parametrize(("told", "state", "remedy"), SESSIONS)
+async def test_session_then_the_finding_tells_how_it_is(
+    told: dict[str, Any], state: str, remedy: str | None
+) -> None:
+    camera = PrusaCameraConfig(name="buddy")
+    for (finding,) in (
+        await examine_role("front", told),
+        await examine_prusa_camera(camera, {**told, "last": None}),
+    ):
+        assert str(finding.state) == state
+        assert told["reason"] in finding.found
+        assert (finding.remedy is None) == (remedy is None)
+        assert (remedy or "") in (finding.remedy or "")
+
+
+async def test_prusa_camera_when_the_last_print_has_no_video_then_warned() -> None:
+    told = {"state": "ready", "reason": "", "advice": ""}
+    last = {"state": "failed", "reason": "no card", "advice": "put one in"}
+    (finding,) = await examine_prusa_camera(
+        PrusaCameraConfig(name="buddy"), {**told, "last": last}
+    )
+    assert (str(finding.state), finding.remedy) == ("warning", "put one in")
+    assert "no card" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "state", "found"),
+    [
+        (None, 0o600, "failed", "No such file"),
+        ("two words", 0o600, "failed", "does not hold one bearer token"),
+        ("eyJhbGciOi.abc.def", 0o644, "warning", "others on this host"),
+        ("eyJhbGciOi.abc.def", 0o600, "skipped", "only a running engine"),
+    ],
+)
+async def test_prusa_camera_when_its_token_file_is_odd_then_the_finding_says_so(
+    content: str | None, mode: int, state: str, found: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "account.jwt"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(mode)
+    camera = PrusaCameraConfig(name="buddy", jwt_file=path)
+    (finding,) = await examine_prusa_camera(camera, None)
+    assert str(finding.state) == state
+    assert found in finding.found
+    assert "eyJ" not in finding.found

@@ -60,6 +60,7 @@ TOP = {
     "video_methods",
     "prusa_camera_methods",
     "parameters",
+    "role_actions",
     "app",
     "status",
     "doctor",

@@ -80,7 +80,7 @@ async def test_retime_when_in_place_then_name_pin_and_pictures_stay(host: Host) 
     timelapse, video = await printed(host, hold_s=0.2)
     await timelapse.library.pin(video.name, pinned=True)
     before, shown = told(video), await pictures(video)
-    made = await timelapse.retime(video.name, Retiming(fps=10), copy=False)
+    made = await timelapse.remaker.retime(video.name, Retiming(fps=10), copy=False)
     assert (made.name, made.is_pinned, made.fps) == (video.name, True, 10.0)
     after = told(video)
     assert after.pop("video") == {
@@ -108,7 +108,7 @@ async def test_retime_when_a_copy_is_wanted_then_the_first_stays_as_it_is(
     await timelapse.library.pin(video.name, pinned=True)
     before = (video.read_bytes(), told(video))
     for number in ("", "_2"):
-        made = await timelapse.retime(
+        made = await timelapse.remaker.retime(
             video.name, Retiming(target_length_s=0.1), copy=True
         )
         assert made.name == f"{video.stem}_retimed{number}.mp4"
@@ -127,9 +127,9 @@ async def test_retime_when_the_sidecar_is_a_moment_too_old_then_the_video_is_bel
 ) -> None:
     timelapse, video = await printed(host, hold_s=0.2)
     stale = told(video)
-    await timelapse.retime(video.name, Retiming(fps=10), copy=False)
+    await timelapse.remaker.retime(video.name, Retiming(fps=10), copy=False)
     sidecar_path(video).write_text(json.dumps(stale))  # a kill came between
-    made = await timelapse.retime(video.name, Retiming(hold_s=0), copy=False)
+    made = await timelapse.remaker.retime(video.name, Retiming(hold_s=0), copy=False)
     assert (made.frames, made.shown, made.fps) == (FRAMES, FRAMES, 10.0)
 
 
@@ -143,14 +143,14 @@ async def test_retime_when_tags_were_there_then_they_still_are(host: Host) -> No
 
     before = await tags()
     assert "title=cube" in before
-    await timelapse.retime(video.name, Retiming(fps=10), copy=False)
+    await timelapse.remaker.retime(video.name, Retiming(fps=10), copy=False)
     assert await tags() == before
 
 
 async def test_retime_when_nothing_is_to_change_then_error(host: Host) -> None:
     timelapse = await host.boot()
     with pytest.raises(TimelapseOptionError, match="give the fps"):
-        await timelapse.retime("any.mp4", Retiming(), copy=False)
+        await timelapse.remaker.retime("any.mp4", Retiming(), copy=False)
 
 
 async def test_retime_when_it_fails_then_nothing_has_changed(
@@ -164,7 +164,7 @@ async def test_retime_when_it_fails_then_nothing_has_changed(
     (name,) = videos(host.videos_path)
     before = names(host.videos_path), told(host.videos_path / name)
     with pytest.raises(TimelapseError, match="no space left"):
-        await timelapse.retime(name, Retiming(fps=10), copy=False)
+        await timelapse.remaker.retime(name, Retiming(fps=10), copy=False)
     assert (names(host.videos_path), told(host.videos_path / name)) == before
     assert len(list(host.jobs_path.iterdir())) == 1
 
@@ -181,7 +181,7 @@ async def test_retime_when_the_video_goes_meanwhile_then_it_does_not_come_back(
 
     monkeypatch.setattr(retiming, "retime", retime_late)
     with pytest.raises(VideoNotFound):
-        await timelapse.retime(video.name, Retiming(fps=10), copy=False)
+        await timelapse.remaker.retime(video.name, Retiming(fps=10), copy=False)
     assert names(host.videos_path) == []
 
 
@@ -215,7 +215,7 @@ async def test_rerender_when_frames_were_saved_then_in_place_with_what_was_asked
         flip_horizontal=True,
         hold_s=0.0,
     )
-    job = await timelapse.rerender(remake)
+    job = await timelapse.remaker.rerender(remake)
     done = await host.rendered()
     assert (done["id"], done["video"]) == (job.record.id, video.name)
     track = await track_of(video)
@@ -236,7 +236,7 @@ async def test_rerender_when_a_copy_is_wanted_then_the_first_stays_as_it_is(
 ) -> None:
     timelapse, video = await printed(host, save_frames=True)
     before = (video.read_bytes(), told(video))
-    await timelapse.rerender(Remake(video=video.name, in_place=False))
+    await timelapse.remaker.rerender(Remake(video=video.name, in_place=False))
     done = await host.rendered()
     assert done["video"] == f"{video.stem}_rerendered.mp4"
     copy = host.videos_path / done["video"]
@@ -256,7 +256,7 @@ async def test_rerender_when_there_are_captions_then_frames_have_their_dates(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(Sealer, "seal_rest", stop)
-    job = await timelapse.rerender(Remake(video=video.name, in_place=True))
+    job = await timelapse.remaker.rerender(Remake(video=video.name, in_place=True))
     await reached.wait()
     taken_s = [path.stat().st_mtime for path in job.path.glob("frame-*")]
     assert len(taken_s) == FRAMES
@@ -278,7 +278,7 @@ async def test_rerender_when_the_engine_is_killed_then_the_next_one_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(Sealer, "seal_rest", stop)
-        job = await timelapse.rerender(
+        job = await timelapse.remaker.rerender(
             Remake(video=video.name, in_place=True, crf=40.0)
         )
         await reached.wait()
@@ -301,9 +301,9 @@ async def test_rerender_when_it_is_asked_twice_then_the_second_is_refused(
 ) -> None:
     timelapse, video = await printed(host, save_frames=True)
     remake = Remake(video=video.name, in_place=True)
-    job = await timelapse.rerender(remake)
+    job = await timelapse.remaker.rerender(remake)
     with pytest.raises(TimelapseError, match=f"{job.record.id} renders"):
-        await timelapse.rerender(remake)
+        await timelapse.remaker.rerender(remake)
     await host.rendered()
 
 
@@ -314,7 +314,9 @@ async def test_rerender_when_the_camera_is_gone_then_frames_are_all_it_takes(
     content = told(video)
     content["track"]["camera"] = "sold"
     sidecar_path(video).write_text(json.dumps(content))
-    await timelapse.rerender(Remake(video=video.name, in_place=True, rotation=180))
+    await timelapse.remaker.rerender(
+        Remake(video=video.name, in_place=True, rotation=180)
+    )
     await host.rendered()
     assert (await track_of(video)).rotation == 180
 
@@ -364,7 +366,7 @@ async def test_rerender_when_the_archive_will_not_do_then_error_says_so_at_once(
     timelapse, video = await printed(host, save_frames=True)
     damage(video.with_suffix(".zip"))
     with pytest.raises(error, match=said):
-        await timelapse.rerender(Remake(video=video.name, in_place=True))
+        await timelapse.remaker.rerender(Remake(video=video.name, in_place=True))
     assert len(timelapse.jobs) == len(list(host.jobs_path.iterdir())) == 1
 
 
@@ -389,7 +391,7 @@ async def test_rerender_when_the_archive_is_torn_then_the_video_stays_as_it_is(
     timelapse, video = await printed(host, save_frames=True)
     before = video.read_bytes()
     torn(video.with_suffix(".zip"))
-    await timelapse.rerender(Remake(video=video.name, in_place=True))
+    await timelapse.remaker.rerender(Remake(video=video.name, in_place=True))
     assert "damaged" in (await host.rendered("error"))["error"]
     assert video.read_bytes() == before
 
@@ -399,7 +401,7 @@ async def test_rerender_when_the_archive_holds_more_then_frames_alone_are_taken(
 ) -> None:
     timelapse, video = await printed(host, save_frames=True)
     hostile(video.with_suffix(".zip"))
-    await timelapse.rerender(Remake(video=video.name, in_place=True))
+    await timelapse.remaker.rerender(Remake(video=video.name, in_place=True))
     await host.rendered()
     assert await host.frames_in(video.name) == FRAMES
     assert "escaped" not in names(host.path) + names(host.jobs_path)
@@ -411,5 +413,5 @@ async def test_rerender_when_there_is_no_room_for_the_frames_then_error_says_so(
     timelapse, video = await printed(host, save_frames=True)
     usage = shutil.disk_usage(host.path)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    await timelapse.rerender(Remake(video=video.name, in_place=True))
+    await timelapse.remaker.rerender(Remake(video=video.name, in_place=True))
     assert "too little are free" in (await host.rendered("error"))["error"]

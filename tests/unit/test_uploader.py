@@ -514,3 +514,34 @@ async def test_start_when_the_introduction_fails_then_it_is_told(bench: Bench) -
     assert told["failures"] == {"token": 1}
     assert uploader.status["next_in_s"] is None
     assert bench.snapshots == []
+
+
+async def test_pause_when_the_page_tells_it_then_it_lasts_over_a_restart(
+    bench: Bench,
+) -> None:
+    uploader = await bench.uploader("TEN_SEC")
+    bench.roll()
+    await bench.accepted(1)
+    await uploader.set_paused(is_paused=True)
+    assert uploader.status["paused"]
+    assert uploader.status["chosen_in"] == "Prusa Connect"
+    assert uploader.status["next_in_s"] is None
+    await uploader.aclose()
+    again = await bench.uploader("TEN_SEC")
+    assert again.status["paused"]
+    count = bench.connect.accepted(TOKEN)
+    await again.upload()  # which somebody asked for
+    assert bench.connect.accepted(TOKEN) == count + 1
+    await again.set_paused(is_paused=False)
+    await bench.accepted(count + 2)
+
+
+async def test_interval_when_the_page_tells_one_then_it_is_kept(bench: Bench) -> None:
+    uploader = await bench.uploader("MANUAL")
+    bench.roll()
+    await uploader.set_interval(10)
+    assert uploader.status["interval_s"] == 10
+    assert uploader.status["next_in_s"] <= 10
+    await uploader.aclose()
+    assert (await bench.uploader("MANUAL")).status["interval_s"] == 10
+    assert (await bench.uploader("TEN_SEC")).status["interval_s"] is None

@@ -911,6 +911,24 @@ async def test_connections_when_there_are_too_many_then_the_oldest_go(
         assert await viewer.read_frames(parser, 1) == [picture(1)]  # it is none of them
 
 
+# Without a camera
+
+
+@pytest.mark.parametrize(
+    "page", ["/snapshot.jpg", "/stream.mjpg", "/?action=snapshot", "/cameras/x/test"]
+)
+async def test_web_when_there_is_no_camera_then_404_says_so(page: str) -> None:
+    web = WebServer("127.0.0.1", 0, [], StreamPump(4), dict)
+    await web.start()
+    try:
+        async with HttpClient("127.0.0.1", web.port) as client:
+            answer = await client.read_answer(page)
+            assert answer.status == 404
+            assert b"there is no [camera NAME]" in answer.body
+    finally:
+        await web.aclose()
+
+
 # From the feed to the viewer
 
 

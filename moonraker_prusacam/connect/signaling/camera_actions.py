@@ -32,7 +32,7 @@ class CameraActions(Protocol):
     def abilities(self) -> Collection[Ability]:
         """What works at this moment; nothing else is claimed or done."""
 
-    def status(self) -> Status:
+    async def status(self) -> Status:
         """What is known of the camera; what a profile has no place for is left out."""
 
     async def take_snapshot(self) -> None:

@@ -158,7 +158,7 @@ class Reactions:
             self.answered += 1
 
     async def _tell_status(self, asked: Asked, _value: object) -> None:
-        status = self._actions.status()
+        status = await self._actions.status()
         await self._emit(
             asked,
             "status",
