@@ -4,8 +4,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hours of a hyperlapse in seconds: real files, real segments, and what they take.
 
-The event loop and everybody who asks for the time live ``scale`` times as fast; disk
-and ffmpeg do not, so that frames come more densely than they ever would.
+The event loop and everybody who asks for the time live ``scale`` times as fast, but for
+the moments in which a frame goes to the disk: one that others keep busy may need
+longer for it than an interval lasts here. ffmpeg does not live faster, so that frames
+come more densely than they ever would.
 """
 
 from __future__ import annotations
@@ -60,22 +62,46 @@ class Outcome:
     samples: list[Sample]
 
 
+class FastClock:
+    """Seconds that pass ``factor`` times as fast as real ones, which it may change."""
+
+    def __init__(self) -> None:
+        self._monotonic = time.monotonic
+        self._real_s = self._shown_s = self._monotonic()
+        self._factor = 1.0
+
+    @property
+    def factor(self) -> float:
+        return self._factor
+
+    @factor.setter
+    def factor(self, factor: float) -> None:
+        self._shown_s, self._real_s = self.now_s(), self._monotonic()
+        self._factor = factor
+
+    def now_s(self) -> float:
+        return self._shown_s + (self._monotonic() - self._real_s) * self._factor
+
+
 class FastSelector(selectors.DefaultSelector):
     """Waits as long as its loop means."""
 
-    scale = 1.0
+    def __init__(self, clock: FastClock) -> None:
+        super().__init__()
+        self._clock = clock
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is not None and timeout > 0:
-            timeout /= self.scale
+            timeout /= self._clock.factor
         return super().select(timeout)
 
 
 class CountingCamera:
-    """Shows how many frames it gave."""
+    """Shows how many frames it gave; slows the clock while it gives one."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FastClock) -> None:
         self.given = 0
+        self._clock = clock
 
     hold = nullcontext
 
@@ -87,6 +113,7 @@ class CountingCamera:
     async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
         assert timeout_s > 0
         self.given += 1
+        self._clock.factor = 1.0
         now_ns = max(than_ns, time.monotonic_ns())
         return Frame(
             data=layer_picture(self.given % (1 << BARS)),
@@ -112,9 +139,11 @@ def sample(frames: int, folder: Path) -> Sample:
     return Sample(frames, resident, descriptors, sum(sizes), len(sizes))
 
 
-async def record(root: Path, frames: int, interval_s: float) -> Outcome:
+async def record(
+    root: Path, frames: int, interval_s: float, clock: FastClock, scale: float
+) -> Outcome:
     """Print until the camera gave so many frames; then make the video."""
-    camera = CountingCamera()
+    camera = CountingCamera(clock)
     samples: list[Sample] = []
     told = asyncio.Condition()
     told_frames = 0
@@ -125,7 +154,9 @@ async def record(root: Path, frames: int, interval_s: float) -> Outcome:
 
     def notify(event: dict[str, Any]) -> None:
         nonlocal told_frames
-        told_frames += event["event"] == "frame"
+        if event["event"] == "frame":
+            told_frames += 1
+            clock.factor = scale
         asyncio.get_running_loop().create_task(wake()).add_done_callback(
             lambda task: task.result()
         )
@@ -160,25 +191,19 @@ async def record(root: Path, frames: int, interval_s: float) -> Outcome:
 
 def main(root: str, frames: str, interval_s: str, scale: str) -> None:
     """Live fast, and print what came of it as JSON."""
-    began, monotonic = time.monotonic(), time.monotonic
-    factor = float(scale)
-
-    def fast() -> float:
-        return began + (monotonic() - began) * factor
-
+    clock, factor = FastClock(), float(scale)
     for module in list(sys.modules.values()):
         if module.__name__.startswith("moonraker_prusacam.timelapse"):
             # ffmpeg has as long as it has in real time.
             for name in [name for name in vars(module) if name.endswith("TIMEOUT_S")]:
                 setattr(module, name, getattr(module, name) * factor)
-    time.monotonic = fast
-    time.monotonic_ns = lambda: int(fast() * 1e9)
-    selector = FastSelector()
-    selector.scale = factor
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = fast  # type: ignore[method-assign]
+    time.monotonic = clock.now_s
+    time.monotonic_ns = lambda: int(clock.now_s() * 1e9)
+    loop = asyncio.SelectorEventLoop(FastSelector(clock))
+    loop.time = clock.now_s  # type: ignore[method-assign]
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        outcome = runner.run(record(Path(root), int(frames), float(interval_s)))
+        print_it = record(Path(root), int(frames), float(interval_s), clock, factor)
+        outcome = runner.run(print_it)
     sys.stdout.write(json.dumps(attrs.asdict(outcome)))
 
 
