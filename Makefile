@@ -17,6 +17,8 @@ BIN := .venv/bin
 MOONRAKER := .venv-moonraker
 MOONRAKER_VERSION := 0.11.0
 BUILD := pyproject.toml setup.py $(wildcard ext/*.pyx ext/*.pxd ext/*.h)
+# How many unit tests run at once; most of their time is spent waiting.
+WORKERS ?= 2
 PIP_FLAGS := --disable-pip-version-check --quiet
 export PYTHONUNBUFFERED := 1
 export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
@@ -44,7 +46,7 @@ types: .venv/test.stamp
 
 unit: .venv/test.stamp
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -p no:benchmark tests/unit
 
 integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@echo "== integration tests with Moonraker $(MOONRAKER_VERSION)"

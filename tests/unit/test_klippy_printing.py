@@ -83,7 +83,7 @@ async def test_print_when_it_ends_then_states_and_layers_follow(
         assert printer.state == "complete"
         assert {1, 2} <= layers
         assert (printer.layer, printer.total_layers) == (2, 2)
-        assert client.console[-1] == "Done printing file"
+        await client.wait_console("Done printing file")
         status = await client.status(virtual_sdcard=None, print_stats=None)
         assert status["virtual_sdcard"] == {
             "file_path": None,
