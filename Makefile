@@ -5,6 +5,7 @@
 # make endurance       SIGKILL at every step on the disk, and a day of hyperlapse; minutes
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
+# make docs            the parts of docs/ that the code describes
 # make proto           the Python modules of proto/
 # make format          let ruff lay out the code
 #
@@ -25,7 +26,7 @@ export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
-        endurance proto format clean
+        endurance docs proto format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -55,6 +56,9 @@ integration: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 bench: .venv/test.stamp $(MOONRAKER)/moonraker.stamp
 	@$(if $(FIGURES),,$(BIN)/python -m pytest -q tests/benchmarks)
 	@$(BIN)/python -m tests.benchmarks $(FIGURES)
+
+docs: .venv/test.stamp
+	@$(BIN)/python -m tests.reference
 
 proto: .venv/test.stamp
 	@$(BIN)/protoc -Iproto --python_out=pyi_out:moonraker_prusacam/pb proto/*.proto

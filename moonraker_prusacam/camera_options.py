@@ -43,7 +43,7 @@ def address(value: SourceUrl | str) -> SourceUrl:
 
 
 def secret_text(value: str) -> Secret:
-    """A password or an access code of one line."""
+    """Text of one line."""
     try:
         return Secret(text(value))
     except ValueError as error:
@@ -63,7 +63,7 @@ def resolution(value: str) -> tuple[int, int]:
 
 
 def controls(value: str) -> tuple[tuple[str, int], ...]:
-    """``name=number`` pairs, by commas or line ends."""
+    """``name=number`` by commas or line ends."""
     pairs: dict[str, int] = {}
     for pair in filter(None, (part.strip() for part in re.split(r"[,\n]", value))):
         name, _, setting = (part.strip() for part in pair.partition("="))
@@ -89,28 +89,34 @@ class CameraConfig:
         kw_only=True,
         metadata={
             "parse": source_url,
-            "doc": "Where frames come from, `tcp://127.0.0.1:9000`",
+            "doc": "Where frames come from, see [cameras.md](cameras.md)",
             "option": "",
+            "unset": "",
         },
     )
     username: str | None = option(
-        text, "Who to log in as, for http and rtsp", default=None
+        text,
+        "Who to log in as, for `http` and `rtsp`; or `http://user:password@host/`",
+        default=None,
     )
     password: Secret | None = option(secret_text, "The password for that", default=None)
     password_file: Path | None = option(
         secret_path, "A file that holds the password", default=None
     )
     access_code: Secret | None = option(
-        secret_text, "The access code of a Bambu Lab printer", default=None
+        secret_text,
+        "The access code of a Bambu Lab printer, from its network settings",
+        default=None,
     )
     access_code_file: Path | None = option(
         secret_path, "A file that holds the access code", default=None
     )
     certificate: str = option(
         choice("auto", "verify", "pin"),
-        "Whether an encrypted camera's certificate must be signed by somebody that "
-        "this host trusts (verify), or be the one of the first time (pin); auto: "
-        "verify for https, pin for rtsps and bambu",
+        "`verify`: an encrypted camera's certificate must be signed by "
+        "somebody that this host trusts; `pin`: it must be the one of the "
+        "first time; `auto`: `verify` for `https`, `pin` for `rtsps` and "
+        "`bambu`",
         default="auto",
     )
     on_demand: bool = option(
@@ -118,7 +124,7 @@ class CameraConfig:
     )
     grace_s: float = option(
         number(1, 3600),
-        "Seconds that an on-demand camera goes on after the last one left",
+        "Seconds that such a camera goes on after the last one left",
         default=30.0,
         name="grace",
     )
@@ -129,28 +135,32 @@ class CameraConfig:
     )
     interval_s: float = option(
         number(0.1, 3600),
-        "Seconds between pictures of a snapshot+http source",
+        "Seconds between pictures of a `snapshot+http` source",
         default=1.0,
         name="interval",
     )
     fps: float = option(
         number(0, 120),
-        "Frames a second: what a v4l2 or test camera is asked for, or the most that "
-        "is decoded of rtsp and bambu; 0: 15 and 10",
+        "Frames a second: what a `v4l2` or `test` camera is asked for, or "
+        "the most that is decoded of `rtsp` and `bambu`; 0: 15 of the "
+        "former, 10 of the latter",
         default=0.0,
     )
     resolution: tuple[int, int] | None = option(
-        resolution, "Size that a v4l2 or test camera is asked for", default=None
+        resolution,
+        "Size that a `v4l2` or `test` camera is asked for",
+        default=None,
+        unset="`1280x720`, or near it",
     )
     controls: tuple[tuple[str, int], ...] = option(
         controls,
-        "Controls of a v4l2 camera, `focus_auto=0, brightness=128`",
+        "Controls of a `v4l2` camera, `focus_auto=0, brightness=128`",
         default=(),
     )
     decode: str = option(
         choice("all", "keyframes"),
-        "Which pictures of an rtsp source are decoded; keyframes takes little CPU and "
-        "gives a frame every second or few",
+        "Which pictures of an `rtsp` source are decoded; `keyframes` takes "
+        "little CPU and gives a frame every second or few",
         default="all",
     )
     quality: int = option(
@@ -158,9 +168,9 @@ class CameraConfig:
     )
     stale_after_s: float = option(
         number(0.5, 3600),
-        "Age in seconds from which a frame is no longer served as live; 5, or 2.5 "
-        "intervals",
+        "Age in seconds from which a frame is no longer served as live",
         default=None,
+        unset="5, or 2.5 times `interval`",
         name="stale_after",
     )
     max_frame_bytes: int = option(
@@ -170,22 +180,25 @@ class CameraConfig:
     )
     insert_dht: bool = option(
         boolean,
-        "Add the standard Huffman tables to frames without any, as some USB cameras "
-        "send them",
+        "Add the standard Huffman tables to frames without any, as some USB "
+        "cameras send them",
         default=True,
     )
     strip_app: bool = option(
         boolean,
-        "Leave APP1 and APP2 (EXIF, colour profile) out of frames; pictures inside "
-        "metadata are always left out, since some viewers trip over them",
+        "Leave APP1 and APP2 (EXIF, colour profile) out of frames; pictures "
+        "inside metadata are always left out, since some viewers trip over "
+        "them",
         default=False,
     )
     target_fps: int = option(
-        integer(1, 120), "What viewers that poll snapshots are told", default=15
+        integer(1, 120),
+        "Frames a second that viewers which poll snapshots are told",
+        default=15,
     )
     rotation: int = option(
         choice(0, 90, 180, 270),
-        "How viewers turn the picture, in degrees: 0, 90, 180 or 270",
+        "How viewers turn the picture, in degrees clockwise",
         default=0,
     )
     flip_horizontal: bool = option(boolean, "Viewers mirror the picture", default=False)
@@ -194,9 +207,11 @@ class CameraConfig:
     )
     webcam_url: str | None = option(
         text,
-        "Base address that browsers use; `/webcam2/` for port 8081, as the stock "
-        "nginx of Mainsail and Fluidd has it",
+        "Base address that browsers use: `/webcam/` for port 8080, "
+        "`/webcam2/` for 8081, `/webcam3/` for 8082, `/webcam4/` for 8083, "
+        "else `http://host:port/`",
         default=None,
+        unset="by the port",
     )
 
     def __attrs_post_init__(self) -> None:

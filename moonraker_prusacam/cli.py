@@ -33,6 +33,7 @@ from .cli_call import (
     socket_path,
 )
 from .cli_camera import camera as camera_group
+from .cli_completion import completion
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
@@ -65,10 +66,14 @@ def main() -> None:
 
     One engine owns each camera and shares every frame: snapshots and streams for
     Mainsail, Fluidd and Mobileraker, snapshots for Prusa Connect, timelapses.
+
+    Exit status: 0 when all went well, 1 when it did not, 2 for a mistake in options
+    or in the configuration, 3 when no engine answers.
     """
 
 
 main.add_command(camera_group)
+main.add_command(completion)
 main.add_command(timelapse)
 main.add_command(emulator)
 main.add_command(connect)
@@ -79,7 +84,10 @@ main.add_command(prusa_camera)
 @main.command()
 @config_option
 def run(file: Path) -> None:
-    """Run the engine until it is told to stop."""
+    """Run the engine until it is told to stop.
+
+    SIGTERM and Ctrl+C end it; what it does, it tells on standard error.
+    """
     from .app import run as run_engine
 
     config = load(file)
@@ -90,7 +98,10 @@ def run(file: Path) -> None:
 @main.command()
 @config_option
 def check(file: Path) -> None:
-    """Check the configuration and print every mistake in it."""
+    """Check the configuration and print every mistake in it.
+
+    The exit status is 2 if there is one.
+    """
     from .ffmpeg_program import find_ffmpeg
 
     config = load(file)
@@ -108,7 +119,10 @@ def check(file: Path) -> None:
 @socket_option
 @click.option("--json", "as_json", is_flag=True, help="Print the whole status as JSON.")
 def status(file: Path, socket: Path | None, as_json: bool) -> None:
-    """Show what a running engine does."""
+    """Show what a running engine does.
+
+    The exit status is 3 if none runs.
+    """
     answer = perform(call(socket_path(file, socket), "engine.status"))
     console = Console()
     if as_json:

@@ -51,8 +51,9 @@ def add(
 ) -> None:
     """Add a camera to the configuration, after a test.
 
-    Its section comes to the end of the file, all else stays as it is. '-' in place of
-    the URL reads it from standard input. A password goes into a file of its own.
+    NAME is what it will be called. Its section comes to the end of the file, all else
+    stays as it is. '-' in place of the URL reads it from standard input. A password
+    goes into a file of its own.
     """
     file = file.expanduser()
     try:

@@ -107,7 +107,12 @@ async def _run_connect(host: str, port: int) -> None:
     help="The port; 0 takes a free one, but real printers have 6000.",
 )
 @click.option("--code", default="12345678", show_default=True, help="The access code.")
-@click.option("--serial", default="01P00A000000001", show_default=True)
+@click.option(
+    "--serial",
+    default="01P00A000000001",
+    show_default=True,
+    help="The serial number in its certificate.",
+)
 def bambu(host: str, port: int, code: str, serial: str) -> None:
     """Run the camera of an A1 or P1 printer until it is told to stop.
 

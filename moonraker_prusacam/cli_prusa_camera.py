@@ -69,12 +69,19 @@ def snapshot(asked: Asked, camera: str | None) -> None:
 
 
 @prusa_camera.command()
-@click.argument("direction", type=click.Choice(["left", "right", "up", "down"]))
+@click.argument(
+    "direction",
+    metavar="DIRECTION",
+    type=click.Choice(["left", "right", "up", "down"]),
+)
 @click.argument("angle", type=int)
 @camera_option
 @asking
 def move(asked: Asked, direction: str, angle: int, camera: str | None) -> None:
-    """Turn a camera with motors by ANGLE degrees."""
+    """Turn a camera with motors by ANGLE degrees.
+
+    DIRECTION is left, right, up or down.
+    """
     given = {"camera": camera, "direction": direction, "angle": angle}
     answer = asked.ask("move", timeout_s=CAMERA_TIMEOUT_S, **given)
     asked.show(answer, f"Camera '{answer['camera']}' was told to turn {direction}.")

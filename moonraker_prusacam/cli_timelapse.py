@@ -80,7 +80,10 @@ def render(asked: Asked, job: str | None) -> None:
 @click.argument("job")
 @asking
 def discard(asked: Asked, job: str) -> None:
-    """Give up a job that waits, and its frames."""
+    """Give up a job that waits, and its frames.
+
+    JOB is its id, as 'list' shows it.
+    """
     answer = asked.ask("discard", job=job)
     frames = answer["job"]["frames"]
     asked.show(answer, f"Job {job} is gone, with {frames} frames.")
@@ -90,7 +93,10 @@ def discard(asked: Asked, job: str) -> None:
 @click.argument("video")
 @asking
 def pin(asked: Asked, video: str) -> None:
-    """Keep a video, whatever the limits say."""
+    """Keep a video, whatever the limits say.
+
+    VIDEO is its name, as 'list' shows it.
+    """
     answer = asked.ask("pin", video=video, pinned=True)
     asked.show(answer, f"{video} is pinned: it is never removed by itself.")
 
@@ -99,7 +105,10 @@ def pin(asked: Asked, video: str) -> None:
 @click.argument("video")
 @asking
 def unpin(asked: Asked, video: str) -> None:
-    """Let the limits hold for a video again."""
+    """Let the limits hold for a video again.
+
+    VIDEO is its name, as 'list' shows it.
+    """
     answer = asked.ask("pin", video=video, pinned=False)
     asked.show(answer, f"{video} is no longer pinned.")
 
@@ -108,7 +117,10 @@ def unpin(asked: Asked, video: str) -> None:
 @click.argument("video")
 @asking
 def remove(asked: Asked, video: str) -> None:
-    """Remove a video, with its preview and its frames."""
+    """Remove a video, with its preview and its frames.
+
+    VIDEO is its name, as 'list' shows it.
+    """
     answer = asked.ask("remove", video=video)
     asked.show(answer, f"{video} is removed: {_mb(answer['video']['size_bytes'])}.")
 
@@ -128,7 +140,8 @@ def retime(
 ) -> None:
     """Give a finished video another speed or end.
 
-    The pictures are not encoded again, so this takes a moment only.
+    VIDEO is its name, as 'list' shows it. The pictures are not encoded again, so this
+    takes a moment only.
     """
     answer = asked.ask(
         "retime",
@@ -165,8 +178,9 @@ def retime(
 def rerender(asked: Asked, video: str, rotation: str | None, **given: Any) -> None:
     """Render a finished video again, from its saved frames.
 
-    As the configuration says now, but for the options given. The frames are there if
-    the print was recorded with 'save_frames: True'.
+    VIDEO is its name, as 'list' shows it. As the configuration says now, but for the
+    options given. The frames are there if the print was recorded with
+    'save_frames: True'.
     """
     answer = asked.ask(
         "rerender",

@@ -64,20 +64,31 @@ class EngineConfig:
 
     data_path: Path = option(
         path,
-        "Moonraker's data folder; everything below is found from it",
+        "Moonraker's data folder; the defaults below are found from it",
         default=Path("~/printer_data").expanduser(),
     )
-    host: str = option(address, "Address that viewers connect to", default="127.0.0.1")
-    port: int = option(integer(0, 65535), "Port of streams and snapshots", default=8081)
+    host: str = option(
+        address,
+        "Address that viewers connect to; `0.0.0.0` opens it to the network",
+        default="127.0.0.1",
+    )
+    port: int = option(
+        integer(0, 65535),
+        "Port of streams and snapshots; 0 takes a free one",
+        default=8081,
+    )
     socket: Path | None = option(
-        path, "Control socket; `<data_path>/comms/prusacam.sock`", default=None
+        path,
+        "Control socket, for Moonraker and the command line",
+        default=None,
+        unset="`<data_path>/comms/prusacam.sock`",
     )
     max_viewers: int = option(
         integer(1, 1024), "Open streams at once; one more is told 503", default=64
     )
     log_level: str = option(
         choice("debug", "info", "warning", "error"),
-        "What is logged: debug, info, warning or error",
+        "What is logged",
         default="info",
     )
 

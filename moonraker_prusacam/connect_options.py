@@ -34,7 +34,10 @@ TAIL = re.compile(r"printing\s*\+\s*(\d{1,5})\s*(min|m)", re.IGNORECASE)
 
 
 def token(value: str) -> Secret:
-    """A camera token of Prusa Connect; blanks around it are trimmed."""
+    """20 letters, digits, ``-`` or ``_``; raises ValueError.
+
+    Blanks around it are trimmed.
+    """
     stripped = value.strip()
     if not TOKEN_ALPHABET.fullmatch(stripped):
         raise ValueError(
@@ -50,7 +53,10 @@ def token(value: str) -> Secret:
 
 
 def signaling_url(value: str) -> str:
-    """The address of a Socket.IO server, whose path is always the same."""
+    """``wss://HOST``; raises ValueError.
+
+    The address of a Socket.IO server, whose path is always the same.
+    """
     parsed = url("wss", "https", "ws", "http")(value)
     if urlsplit(parsed).path not in SOCKET_IO_PATHS:
         raise ValueError("has a path; an address is like wss://HOST")
@@ -66,7 +72,7 @@ class UploadWhen:
 
     @classmethod
     def parse(cls, value: str) -> UploadWhen:
-        """``always``, ``printing`` or ``printing+N min``; raises ValueError."""
+        """``always``, ``printing``, ``printing+N min``; raises ValueError."""
         text = value.strip().lower()
         if text == "always":
             return cls()
@@ -113,11 +119,11 @@ class ConnectConfig:
     """``[connect NAME]``: the camera NAME sends snapshots to Prusa Connect."""
 
     camera: str
-    token: Secret | None = option(
-        token, "The camera's token from Prusa Connect", default=None
-    )
+    token: Secret | None = option(token, "The camera's token", default=None)
     token_file: Path | None = option(
-        secret_path, "A file that holds the token, instead of `token`", default=None
+        secret_path,
+        "A file that holds the token; give this or `token`, not both",
+        default=None,
     )
     server: str = option(
         url("https", "http"),
@@ -126,38 +132,48 @@ class ConnectConfig:
     )
     trigger_scheme: str | None = option(
         choice(*TRIGGER_SCHEMES),
-        "When snapshots are sent; what is chosen in Prusa Connect, THIRTY_SEC at first",
+        "When snapshots are sent, see below; `THIRTY_SEC` at first",
         default=None,
+        unset="what is chosen in Prusa Connect",
     )
     upload_when: UploadWhen = option(
         UploadWhen.parse,
-        "`always`, `printing`, or `printing+N min` to go on after a print",
+        "Whether uploads wait for a print; `printing+10 min` goes on for so long "
+        "after it",
         default=UploadWhen(),
     )
     max_bytes_per_hour: int = option(
-        integer(0, 1 << 40), "At most so many bytes in an hour; 0: any", default=0
+        integer(0, 1 << 40),
+        "At most so many bytes in an hour; 0: any number",
+        default=0,
     )
     rotation: int | None = option(
         choice(0, 90, 180, 270),
-        "How snapshots are turned, in degrees clockwise; like the camera, unless this "
-        "or flip is given",
+        "How snapshots are turned, in degrees clockwise; with this or `flip`, "
+        "the camera's own are not used",
         default=None,
+        unset="the camera's",
     )
     flip: str | None = option(
         choice("none", "horizontal", "vertical", "both"),
-        "How snapshots are mirrored, before they are turned",
+        "How snapshots are mirrored before that",
         default=None,
+        unset="the camera's",
     )
     crop: Crop | None = option(
         Crop.parse,
-        "What is sent of the turned picture: left, top, width and height in percent",
+        "What is sent of the turned picture: left, top, width and height in "
+        "percent, `10 0 80 100`",
         default=None,
+        unset="all of it",
     )
     max_width: int = option(
         integer(0, 8192), "Wider snapshots are made smaller; 0: never", default=0
     )
     send_network_info: bool = option(
-        boolean, "Tell Prusa Connect this host's addresses", default=True
+        boolean,
+        "Tell Prusa Connect this host's addresses, which it shows beside the camera",
+        default=True,
     )
     answer_as_camera: bool = option(
         boolean,
@@ -166,8 +182,9 @@ class ConnectConfig:
     )
     signaling_url: str | None = option(
         signaling_url,
-        "Address of the signalling server for that; what Prusa Connect names",
+        "Address of the signalling server for that",
         default=None,
+        unset="what `server` names",
     )
 
     @property

@@ -5,7 +5,8 @@
 """Parsers that turn an option's text into a checked value.
 
 Each raises ValueError with a sentence that says what was expected. The sentence of a
-secret's parser never repeats the text.
+secret's parser never repeats the text. What a parser takes, ``takes`` tells in words,
+which is where docs/configuration.md has them from.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import ipaddress
 import math
 import string
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -33,18 +34,47 @@ BOOLEANS = {"true": True, "yes": True, "on": True, "1": True} | {
 
 
 def option(
-    parse: Callable[[str], T], doc: str, *, default: Any = attrs.NOTHING, name: str = ""
+    parse: Callable[[str], T],
+    doc: str,
+    *,
+    default: Any = attrs.NOTHING,
+    name: str = "",
+    unset: str = "none",
 ) -> Any:
-    """An attrs field that is read from the option ``name`` (else the field's name)."""
+    """An attrs field that is read from the option ``name`` (else the field's name).
+
+    ``doc`` is what docs/configuration.md says of it, ``unset`` what stands there for a
+    default of None.
+    """
     return attrs.field(
         default=default,
-        metadata={"parse": parse, "doc": doc, "option": name},
+        metadata={"parse": parse, "doc": doc, "option": name, "unset": unset},
         kw_only=True,
     )
 
 
+@attrs.frozen
+class Parser(Generic[T]):
+    """A parser that was made to measure, and what it takes, in words."""
+
+    parse: Callable[[str], T]
+    takes: str
+
+    def __call__(self, value: str) -> T:
+        """The value of the text; raises ValueError."""
+        return self.parse(value)
+
+
+def takes(parse: Callable[[str], object]) -> str:
+    """What ``parse`` takes: its own words, else the first sentence of its docstring."""
+    if isinstance(parse, Parser):
+        return parse.takes
+    contract = (parse.__doc__ or "").partition("\n\n")[0].replace("``", "`")
+    return " ".join(contract.split()).partition("; raises ")[0].rstrip(".")
+
+
 def text(value: str) -> str:
-    """Any text of one line that is not empty."""
+    """Text of one line."""
     if not value:
         raise ValueError("is empty")
     if "\n" in value:
@@ -53,7 +83,7 @@ def text(value: str) -> str:
 
 
 def boolean(value: str) -> bool:
-    """Klipper's and Python's spellings of true and false."""
+    """``True`` or ``False``."""
     try:
         return BOOLEANS[value.lower()]
     except KeyError:
@@ -72,11 +102,12 @@ def integer(minimum: int, maximum: int) -> Callable[[str], int]:
             raise ValueError(f"{number} is not from {minimum} to {maximum}")
         return number
 
-    return parse
+    return Parser(parse, f"{minimum} to {maximum}")
 
 
 def number(minimum: float, maximum: float) -> Callable[[str], float]:
     """A number from ``minimum`` to ``maximum``."""
+    bounds = f"{minimum:.10g} to {maximum:.10g}"
 
     def parse(value: str) -> float:
         try:
@@ -84,10 +115,10 @@ def number(minimum: float, maximum: float) -> Callable[[str], float]:
         except ValueError:
             raise ValueError(f"{value!r} is not a number") from None
         if not (math.isfinite(parsed) and minimum <= parsed <= maximum):
-            raise ValueError(f"{value} is not from {minimum:g} to {maximum:g}")
+            raise ValueError(f"{value} is not from {bounds}")
         return parsed
 
-    return parse
+    return Parser(parse, bounds)
 
 
 def choice(*values: Any) -> Callable[[str], Any]:
@@ -101,7 +132,7 @@ def choice(*values: Any) -> Callable[[str], Any]:
             known = ", ".join(map(str, values))
             raise ValueError(f"{value!r} is not one of: {known}") from None
 
-    return parse
+    return Parser(parse, ", ".join(f"`{value}`" for value in values))
 
 
 def template(*fields: str) -> Callable[[str], str]:
@@ -118,11 +149,11 @@ def template(*fields: str) -> Callable[[str], str]:
                 raise ValueError(f"{{{field}}} is not one of: {known}")
         return value
 
-    return parse
+    return Parser(parse, "Text with fields in braces")
 
 
 def path(value: str) -> Path:
-    """An absolute path; ``~`` is the user's home."""
+    """Absolute path, or from ``~``."""
     try:
         expanded = Path(text(value)).expanduser()
     except RuntimeError as error:
@@ -133,7 +164,10 @@ def path(value: str) -> Path:
 
 
 def secret_path(value: str) -> Path:
-    """Like ``path``; the text is not repeated, since some write the secret there."""
+    """Absolute path, or from ``~``.
+
+    The text is not repeated in a mistake, since some write the secret itself there.
+    """
     try:
         return path(value)
     except ValueError:
@@ -141,7 +175,7 @@ def secret_path(value: str) -> Path:
 
 
 def address(value: str) -> str:
-    """A numeric IPv4 or IPv6 address to listen on."""
+    """IPv4 or IPv6 address, numeric."""
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:
@@ -176,4 +210,4 @@ def url(*schemes: str) -> Callable[[str], str]:
             raise ValueError("has a port that is not from 1 to 65535")
         return value
 
-    return parse
+    return Parser(parse, " or ".join(f"`{scheme}://…`" for scheme in schemes))

@@ -40,7 +40,10 @@ ENDINGS = ("render", "discard")
 
 
 def fingerprint(value: str) -> Secret:
-    """Who a camera is to Prusa Connect, besides its token."""
+    """16 to 64 characters without blanks; raises ValueError.
+
+    Who a camera is to Prusa Connect, besides its token.
+    """
     stripped = value.strip()
     if not FINGERPRINT.fullmatch(stripped):
         raise ValueError(
@@ -50,7 +53,7 @@ def fingerprint(value: str) -> Secret:
 
 
 def download_url(value: str) -> str:
-    """An address with ``{job_name}`` in it."""
+    """Address with ``{job_name}`` in it."""
     parsed = template(*URL_FIELDS)(value)
     if not parsed.startswith(("{server}/", "https://", "http://")):
         raise ValueError("begins with none of: {server}/, https://, http://")
@@ -71,18 +74,22 @@ class PrusaCameraConfig:
     """``[prusa_camera NAME]``: a camera of Prusa's that we look at and speak to."""
 
     name: str
-    token: Secret | None = option(
-        token, "The camera's token in Prusa Connect", default=None
-    )
+    token: Secret | None = option(token, "The camera's token", default=None)
     token_file: Path | None = option(
-        secret_path, "A file that holds the token, instead of `token`", default=None
+        secret_path,
+        "A file that holds the token; give this or `token`, not both",
+        default=None,
     )
     fingerprint: Secret | None = option(
-        fingerprint, "The camera's fingerprint, to get its videos", default=None
+        fingerprint,
+        "The camera's own fingerprint, to get its videos",
+        default=None,
     )
     jwt_file: Path | None = option(
         secret_path,
-        "A file that holds your account's bearer token; read again whenever it changes",
+        "A file that holds the bearer token of your account, and nothing "
+        "else; it is read again whenever it changes, because such tokens "
+        "expire",
         default=None,
     )
     server: str = option(
@@ -90,16 +97,20 @@ class PrusaCameraConfig:
     )
     signaling_url: str | None = option(
         signaling_url,
-        "Address of the signalling server; what Prusa Connect names",
+        "Address of the signalling server",
         default=None,
+        unset="what `server` names",
     )
     origin: str | None = option(
-        url("https", "http"), "The web page that we say to come from", default=None
+        url("https", "http"),
+        "The web page that we say to come from, where the server wants one: "
+        "`https://connect.prusa3d.com`",
+        default=None,
     )
     profile: str = option(
         choice("wire", "seed"),
-        "Layout of the messages: wire, as seen of real cameras, or seed, as "
-        "reconstructed from the web page",
+        "Layout of the messages: `wire`, as seen of real cameras, or "
+        "`seed`, as reconstructed from the web page",
         default="wire",
     )
     timelapse: bool = option(
@@ -112,12 +123,12 @@ class PrusaCameraConfig:
     )
     fps: int = option(
         integer(0, 120),
-        "Frames a second of its video; 0: as the camera is set",
+        "Frames a second of its video; 0: as the camera is set; not with `seed`",
         default=0,
     )
     render_on_cancel: str = option(
         choice(*ENDINGS),
-        "What becomes of a print that was cancelled: render or discard",
+        "What becomes of a print that was cancelled",
         default="render",
     )
     render_on_error: str = option(
@@ -127,12 +138,16 @@ class PrusaCameraConfig:
     )
     render_timeout_s: float = option(
         number(10, 86400),
-        "Seconds that the camera may take for the video",
+        "Seconds that the camera may take for the video; then the download "
+        "is tried once",
         default=1800.0,
         name="render_timeout",
     )
     download_url: str = option(
-        download_url, "Where its videos are", default=DEFAULT_DOWNLOAD_URL
+        download_url,
+        "Where its videos are, a guess; `{job_name}` is what the camera was "
+        "told to call the video",
+        default=DEFAULT_DOWNLOAD_URL,
     )
     download_timeout_s: float = option(
         number(10, 2592000),
@@ -141,14 +156,17 @@ class PrusaCameraConfig:
         name="download_timeout",
     )
     max_download_mb: int = option(
-        integer(1, 1 << 20), "Larger videos are not taken", default=1024
+        integer(1, 1 << 20), "Larger videos are not taken, in megabytes", default=1024
     )
     reserve_mb: int = option(
         integer(0, 1 << 20),
-        "Megabytes that a download leaves free; 0: 500 or 5 % of the disk",
+        "Megabytes that a download leaves free on the disk; 0: 500, or 5 % "
+        "if that is more",
         default=0,
     )
-    preview_image: bool = option(boolean, "A picture beside each video", default=True)
+    preview_image: bool = option(
+        boolean, "A picture beside each video, where there is an ffmpeg", default=True
+    )
 
     @property
     def secret(self) -> Secret:

@@ -132,7 +132,7 @@ class SourceUrl:
 
 
 def source_url(value: str) -> SourceUrl:
-    """Parse ``source:``; raises ValueError, without the text, which may be secret."""
+    """Address of a source; raises ValueError, without the text: it may be secret."""
     scheme, colon, rest = value.partition(":")
     scheme = scheme.lower()
     if not colon or scheme not in SCHEMES:

@@ -2,116 +2,149 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/configuration.md tells of every option, and of none that does not exist."""
+"""What the pages say is what the code does: options, commands, and their links."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import attrs
 import pytest
 
 from moonraker_prusacam import config
+from moonraker_prusacam.option import Parser, boolean, takes
+from tests.reference import options as reference
+from tests.reference.marked import rewritten
+from tests.reference.pages import DOCS, REPOSITORY, stale
 
-REPOSITORY = Path(__file__).parents[2]
-PAGE = (REPOSITORY / "docs" / "configuration.md").read_text()
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PAGE = (DOCS / "configuration.md").read_text()
 # "" is the text before the first heading; then come title and text by turns.
 PARTS = re.split(r"^## (.*)$", PAGE, flags=re.MULTILINE)
 TEXTS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
-HEADINGS = {
-    "engine": "[engine]",
-    "camera": "[camera NAME]",
-    "connect": "[connect NAME]",
-    "timelapse": "[timelapse]",
-    "track": "[track NAME]",
-    "prusa_camera": "[prusa_camera NAME]",
-}
+PROSE = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("**/*.md")])
+
+FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
-def options(section: str) -> dict[str, attrs.Attribute[Any]]:
-    return {
-        config.option_name(field): field
-        for field in attrs.fields(config.SECTIONS[section])
-        if config.option_name(field)
-    }
-
-
-def rows(section: str) -> dict[str, tuple[str, str]]:
-    """Default and meaning of every row of the section's first table."""
-    table = TEXTS[HEADINGS[section]].split("| Option |", 1)[1].split("\n\n", 1)[0]
-    cells = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in table.splitlines()[2:]
-    ]
-    return {name.strip("`"): (default, meaning) for name, default, meaning in cells}
-
-
-def shown(default: object) -> str:
-    if default is attrs.NOTHING:
-        return "required"
-    if default == ():
-        return "none"
-    if isinstance(default, float):
-        return f"`{default:g}`"
-    if isinstance(default, Path):
-        return f"`~/{default.relative_to(Path.home())}`"
-    return f"`{default}`"
-
-
-def test_headings_when_compared_with_sections_then_each_has_one() -> None:
-    assert HEADINGS.keys() == config.SECTIONS.keys()
-    assert set(HEADINGS.values()) <= TEXTS.keys()
+def test_pages_when_made_anew_then_the_same() -> None:
+    names = [str(path.relative_to(REPOSITORY)) for path in stale()]
+    assert not names, "stale; 'make docs' writes them anew"
 
 
 @pytest.mark.parametrize("section", config.SECTIONS)
-def test_options_when_compared_with_the_page_then_the_same(section: str) -> None:
-    assert list(rows(section)) == list(options(section))
+def test_section_when_looked_up_then_has_a_chapter_with_prose(section: str) -> None:
+    text = TEXTS[reference.heading(section)]
+    assert text.split("<!-- options of", 1)[0].strip(), "say what the section is for"
 
 
 @pytest.mark.parametrize("section", config.SECTIONS)
-def test_defaults_when_compared_with_the_page_then_the_same(section: str) -> None:
-    documented = rows(section)
-    for name, field in options(section).items():
-        default, meaning = documented[name]
-        assert meaning
-        if field.default is None:
-            assert default, f"{name}: say what is used instead"
-        else:
-            assert default == shown(field.default), name
+def test_option_when_declared_then_told_in_one_line(section: str) -> None:
+    for name, field in reference.options(section).items():
+        doc = field.metadata["doc"]
+        assert doc.strip(), name
+        assert "\n" not in doc, name
+        assert takes(field.metadata["parse"]), name
 
 
-@pytest.mark.parametrize("section", config.SECTIONS)
-def test_option_when_declared_then_has_one_line_of_documentation(section: str) -> None:
-    for name, field in options(section).items():
-        assert field.metadata["doc"].strip(), name
-        assert "\n" not in field.metadata["doc"], name
+@attrs.frozen
+class NewConfig:
+    """``[new]``: what came yesterday."""
+
+    switch: bool = attrs.field(
+        default=True, metadata={"parse": boolean, "doc": "A | B", "option": ""}
+    )
+
+
+def test_section_when_new_then_it_gets_a_chapter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(config.SECTIONS, "new", NewConfig)
+    written = reference.written(PAGE)
+    chapter = written.split("\n## [new]\n", 1)[1].split("\n## ", 1)[0]
+    assert chapter.strip().startswith("What came yesterday.\n")
+    assert r"| `switch` | `True` | `True` or `False` | A \| B |" in chapter
+    assert reference.written(written) == written
+
+
+def test_part_when_its_end_is_missing_then_refused() -> None:
+    with pytest.raises(ValueError, match="no part 'a'"):
+        rewritten("<!-- a -->\n", "a", "")
+
+
+def test_takes_when_a_parser_has_words_of_its_own_then_these() -> None:
+    assert takes(Parser(int, "a number")) == "a number"
 
 
 def test_trigger_schemes_when_compared_with_the_page_then_all_are_explained() -> None:
     for scheme in config.TRIGGER_SCHEMES:
-        assert f"`{scheme}`" in TEXTS["[connect NAME]"]
+        assert f"`{scheme}`" in TEXTS["[connect NAME]"].split("| Scheme |")[1]
 
 
 def test_defaults_that_are_derived_when_resolved_then_as_the_page_says() -> None:
     made = config.loads("[camera a]\nsource: tcp://b:1\n[engine]\ndata_path: /data")
     derived = {
         "engine": {"socket": made.engine.socket_path},
-        "timelapse": {"output_path": made.videos_path, "jobs_path": made.jobs_path},
+        "timelapse": {
+            "output_path": made.videos_path,
+            "jobs_path": made.jobs_path,
+            "klippy_socket": made.klippy_path,
+        },
     }
     for section, paths in derived.items():
         for name, path in paths.items():
-            said = rows(section)[name][0].strip("`").replace("<data_path>", "/data")
-            assert said == str(path)
+            said = reference.shown_default(reference.options(section)[name])
+            assert said.strip("`").replace("<data_path>", "/data") == str(path)
 
 
 def test_examples_when_loaded_then_without_mistake() -> None:
     examples = re.findall(r"^```ini\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 2
-    smallest, complete = map(config.loads, examples)
+    smallest, *_, complete = map(config.loads, examples)
     assert [camera.name for camera in smallest.cameras] == ["front"]
     assert complete.timelapse is not None
     assert complete.timelapse.camera == "nozzle"
     assert complete.cameras[0].rotation == 180
     assert complete.connect[0].camera == "front"
+
+
+def links(page: Path) -> Iterator[str]:
+    """What ``page`` links to, but for examples."""
+    text = CODE.sub("", FENCE.sub("", page.read_text()))
+    yield from (unquote(link) for link in LINK.findall(text))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of ``page``'s headings, as GitHub makes them."""
+    found: set[str] = set()
+    for heading in HEADING.findall(FENCE.sub("", page.read_text())):
+        words = re.sub(r"[^\w\- ]", "", LINK.sub("]", heading).lower())
+        anchor, count = words.strip().replace(" ", "-"), 0
+        while (unique := f"{anchor}-{count}" if count else anchor) in found:
+            count += 1
+        found.add(unique)
+    return found
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
+def test_links_when_followed_then_file_and_anchor_exist(page: Path) -> None:
+    for link in links(page):
+        target, _, anchor = link.partition("#")
+        if ":" in target:
+            continue  # not ours
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        assert file.is_relative_to(REPOSITORY), link
+        assert not anchor or anchor in anchors(file), link
+
+
+def test_pages_when_listed_then_each_is_in_the_index() -> None:
+    listed = {link.partition("#")[0] for link in links(DOCS / "README.md")}
+    assert {page.name for page in DOCS.glob("*.md")} - {"README.md"} <= listed
