@@ -159,8 +159,8 @@ class Schedule:
     def attempted(self, now_s: float, size_bytes: int) -> None:
         """A request has ended; the server counts the gap from here, taken or not."""
         self._sent_s = self._gap_from_s = self._period_from_s = now_s
-        if self._max_bytes or self._sent:
-            self._sent.append((now_s, size_bytes))
+        self._sent.append((now_s, size_bytes))
+        self.bytes_in_hour(now_s)  # forgets what is older
 
     def accepted(self) -> None:
         """All is well again."""

@@ -221,6 +221,15 @@ def test_hourly_limit_when_it_is_used_up_then_the_oldest_has_to_age() -> None:
     assert it.bytes_in_hour(8000.0) == 0
 
 
+def test_bytes_in_hour_when_there_is_no_limit_then_counted_all_the_same() -> None:
+    it = schedule("TEN_SEC")
+    for number in range(3):
+        send(it, 200.0 + 10 * number)
+    assert it.bytes_in_hour(230.0) == 3000
+    send(it, 3900.0)
+    assert it.bytes_in_hour(3900.0) == 1000
+
+
 def test_hourly_limit_when_one_is_larger_than_all_of_it_then_one_an_hour_goes() -> None:
     it = schedule("TEN_SEC", max_bytes_per_hour=500)
     send(it, 200.0)
