@@ -275,7 +275,7 @@ def _print_session(
 
 def _print_upload(console: Console, upload: dict[str, Any]) -> None:
     last = upload["last_accepted"]
-    ago = "never" if last is None else f"{time.time() - last:.0f} s ago"
+    ago = "" if last is None else f" (the last {time.time() - last:.0f} s ago)"
     due_s = upload["next_in_s"]
     due = "when it is asked for" if due_s is None else f"in {due_s:.0f} s"
     interval_s = upload["interval_s"]
@@ -284,7 +284,7 @@ def _print_upload(console: Console, upload: dict[str, Any]) -> None:
         rhythm, due = f"switched off ({rhythm})", "when it is asked for"
     console.print(
         f"Prusa Connect, {escape(upload['camera'])}: {upload['state']}\n"
-        f"  {upload['accepted']} accepted (the last {ago}), {upload['failed']} failed, "
+        f"  {upload['accepted']} accepted{ago}, {upload['failed']} failed, "
         f"{upload['bytes_in_hour'] / 1e6:.1f} MB in an hour\n"
         f"  {rhythm} by {upload['chosen_in']}, the next {due}"
     )

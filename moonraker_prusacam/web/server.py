@@ -84,9 +84,11 @@ class WebServer:
         try:
             await site.start()
         except OSError as error:
+            # asyncio writes all of the call into the text of its error.
+            reason = os.strerror(error.errno).lower() if error.errno else error
             raise PrusacamError(
-                f"cannot listen on {self._host}:{self._port}: "
-                f"{error.strerror or error}; set another [engine] port"
+                f"cannot listen on {self._host}:{self._port}: {reason}; set another "
+                "[engine] port"
             ) from error
         self._port = self._runner.addresses[0][1]
 

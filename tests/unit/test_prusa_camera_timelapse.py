@@ -370,7 +370,7 @@ async def test_camera_when_away_for_the_whole_print_then_missed_in_words(
     job = await host.until_phase(MISSED)
     assert "did not record this print: the camera did not answer" in job["reason"]
     assert job["advice"] == "look for the camera"
-    assert "the camera was away" in host.events.of("job")[-1]["msg"]
+    assert ": no video: the camera did not record" in host.events.of("job")[-1]["msg"]
     host.camera.bring_back()
     await printer.begin()
     await prepared(host)

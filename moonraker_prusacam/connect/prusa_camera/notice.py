@@ -25,7 +25,7 @@ WORDS = {
     Phase.DOWNLOADING: "video is awaited from Prusa Connect",
     Phase.DONE: "video is there",
     Phase.FAILED: "no video",
-    Phase.MISSED: "the camera was away",
+    Phase.MISSED: "no video",
     Phase.DISCARDED: "not recorded",
 }
 
