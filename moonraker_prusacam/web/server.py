@@ -11,6 +11,7 @@ browsers add theirs against caches.
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
