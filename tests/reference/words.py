@@ -41,7 +41,9 @@ def read_words(files: Iterable[Path]) -> Iterator[Words]:
         tree = ast.parse(file.read_text())
         passed = {id(node) for node in _silent(tree)}
         for node in ast.walk(tree):
-            if id(node) not in passed and (text := _text(node)):
+            if not isinstance(node, ast.expr) or id(node) in passed:
+                continue
+            if text := _text(node):
                 yield Words(FIELD.sub(ANYTHING, text), file, node.lineno)
 
 
@@ -54,7 +56,7 @@ def _silent(tree: ast.AST) -> Iterator[ast.AST]:
             yield from node.values
 
 
-def _text(node: ast.AST) -> str:
+def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

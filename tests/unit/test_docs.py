@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import attrs
+import click
 import pytest
 
 from moonraker_prusacam import config
+from moonraker_prusacam.cli import main
 from moonraker_prusacam.option import Parser, boolean, takes
 from tests.reference import options as reference
 from tests.reference.marked import rewritten
@@ -27,6 +29,7 @@ PAGE = (DOCS / "configuration.md").read_text()
 # "" is the text before the first heading; then come title and text by turns.
 PARTS = re.split(r"^## (.*)$", PAGE, flags=re.MULTILINE)
 TEXTS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
+MAKEFILE = (REPOSITORY / "Makefile").read_text()
 PROSE = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("**/*.md")])
 
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
@@ -143,6 +146,47 @@ def test_links_when_followed_then_file_and_anchor_exist(page: Path) -> None:
         assert file.exists(), link
         assert file.is_relative_to(REPOSITORY), link
         assert not anchor or anchor in anchors(file), link
+
+
+def code(page: Path) -> str:
+    """All code of ``page``, a line each."""
+    text = page.read_text()
+    spans = CODE.findall(FENCE.sub("", text))
+    fences = [found[0] for found in FENCE.finditer(text)]
+    return "\n".join([*(span.strip("`") for span in spans), *fences])
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
+def test_commands_when_looked_up_then_they_exist(page: Path) -> None:
+    for line in re.findall(r"^(?:sudo )?prusacam ([a-z].*)", code(page), re.MULTILINE):
+        command: click.Command = main
+        for word in line.split():
+            if not isinstance(command, click.Group) or not word[0].isalpha():
+                break
+            found = command.get_command(click.Context(command), word)
+            assert found is not None, f"prusacam {line}"
+            command = found
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: page.name)
+def test_targets_of_make_when_looked_up_then_they_exist(page: Path) -> None:
+    for target in re.findall(
+        r"^make ([a-z-]+)(?: +(?:#|[A-Z_]+=).*)?$", code(page), re.MULTILINE
+    ):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), f"make {target}"
+
+
+@pytest.mark.parametrize("name", ["developing.md", "performance.md"])
+def test_files_when_named_then_they_exist(name: str) -> None:
+    named = re.findall(r"^[\w/.]+\.(?:py|h|c|toml)$", code(DOCS / name), re.MULTILINE)
+    assert named
+    sources = [
+        f"/{file.relative_to(REPOSITORY)}"
+        for folder in ("moonraker_prusacam", "tests", "ext")
+        for file in (REPOSITORY / folder).rglob("*.*")
+    ]
+    for path in named:
+        assert any(file.endswith(f"/{path}") for file in sources), path
 
 
 def test_pages_when_listed_then_each_is_in_the_index() -> None:
