@@ -177,7 +177,8 @@ class ConnectConfig:
     )
     answer_as_camera: bool = option(
         boolean,
-        "Let Prusa Connect's page and app ask and control this camera (experimental)",
+        "Let Prusa Connect's page and app ask and control this camera: an "
+        "experiment, [prusa-connect.md](prusa-connect.md)",
         default=False,
     )
     signaling_url: str | None = option(

@@ -72,6 +72,7 @@ DOOR = {
     "cli_camera",
     "cli_camera_add",
     "cli_camera_probe",
+    "cli_completion",
     "cli_connect",
     "cli_doctor",
     "cli_emulator",

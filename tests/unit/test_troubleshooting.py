@@ -112,6 +112,7 @@ NO_TROUBLE = (
     "an address, no name",
     "not needed without [timelapse]",
     "none yet (dry run)",
+    "in session with Prusa Connect",
     "… accepted, the last one … ago",
     "accepted by Prusa Connect; while the printer",
     "version …, up …, hot path: …",
