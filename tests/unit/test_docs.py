@@ -16,6 +16,7 @@ import pytest
 
 from moonraker_prusacam import config
 from moonraker_prusacam.cli import main
+from moonraker_prusacam.errors import ConfigErrors
 from moonraker_prusacam.option import Parser, boolean, takes
 from tests.reference import options as reference
 from tests.reference.marked import rewritten
@@ -32,6 +33,7 @@ TEXTS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 MAKEFILE = (REPOSITORY / "Makefile").read_text()
 PROSE = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("**/*.md")])
 
+FLAGS = re.MULTILINE | re.DOTALL
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -116,6 +118,31 @@ def test_examples_when_loaded_then_without_mistake() -> None:
     assert complete.timelapse.camera == "nozzle"
     assert complete.cameras[0].rotation == 180
     assert complete.connect[0].camera == "front"
+
+
+def ini_examples() -> Iterator[tuple[str, str]]:
+    """Name of the page and text of each example of prusacam.conf."""
+    for page in PROSE:
+        for text in re.findall(r"^```ini\n(.*?)^```$", page.read_text(), FLAGS):
+            if re.search(rf"^\[({'|'.join(config.SECTIONS)})\b", text, FLAGS):
+                yield page.name, text
+
+
+@pytest.mark.parametrize(("page", "text"), list(ini_examples()))
+def test_example_when_its_cameras_are_added_then_without_mistake(
+    page: str, text: str
+) -> None:
+    wanted = re.findall(r"^(?:camera|inset): *(\S+)|^\[connect (\S+)\]", text, FLAGS)
+    known = re.findall(r"^\[camera (\S+)\]", text, FLAGS)
+    missing = {name for names in wanted for name in names if name} - {*known}
+    for name in missing or ({"any"} if not known else ()):
+        text += f"\n[camera {name}]\nsource: test:\n"
+    try:
+        config.loads(text)
+    except ConfigErrors as mistakes:
+        told = [str(error) for error in mistakes.errors]
+        # The files of passwords are the user's.
+        assert all("No such file" in mistake for mistake in told), told
 
 
 def links(page: Path) -> Iterator[str]:
