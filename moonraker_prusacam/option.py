@@ -66,11 +66,12 @@ class Parser(Generic[T]):
 
 
 def takes(parse: Callable[[str], object]) -> str:
-    """What ``parse`` takes: its own words, else the first sentence of its docstring."""
+    """What ``parse`` takes: its own words, else those of its docstring."""
     if isinstance(parse, Parser):
         return parse.takes
     contract = (parse.__doc__ or "").partition("\n\n")[0].replace("``", "`")
-    return " ".join(contract.split()).partition("; raises ")[0].rstrip(".")
+    words = " ".join(contract.split()).partition("; raises ")[0]
+    return words.rstrip(".") or "Text"
 
 
 def text(value: str) -> str:

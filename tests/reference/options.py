@@ -5,12 +5,14 @@
 """Each table is made of one section's class: what it takes, by default, and why.
 
 A section that the page does not have yet gets a chapter of its own before the example,
-with the first line of its class; prose is added by hand.
+with the first line of its class; prose is added by hand. A table that was written by
+hand gives way to the one of the code.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("Option", "Default", "Takes", "Meaning")
 LAST_CHAPTER = "\n## A complete example\n"
+BY_HAND = re.compile(r"^\| Option \|.*\n(?:\|.*\n)+", re.MULTILINE)
 
 
 def options(section: str) -> dict[str, attrs.Attribute[Any]]:
@@ -77,10 +80,23 @@ def written(page: str) -> str:
         try:
             page = rewritten(page, name, table(section))
         except ValueError:
-            chapter = _chapter(section, block(name, table(section)))
-            before, found, after = page.partition(LAST_CHAPTER)
-            page = before + chapter + found + after
+            page = _begun(page, section, block(name, table(section)))
     return page
+
+
+def _begun(page: str, section: str, content: str) -> str:
+    """``page`` with ``content`` in the chapter of ``section``, which had none."""
+    before, found, rest = page.partition(f"\n## {heading(section)}\n")
+    if not found:
+        before, found, after = page.partition(LAST_CHAPTER)
+        return before + _chapter(section, content) + found + after
+    chapter, end, after = rest.partition("\n## ")
+    if (by_hand := BY_HAND.search(chapter)) is not None:
+        replaced = chapter[: by_hand.start()] + content + "\n"
+        chapter = replaced + chapter[by_hand.end() :]
+    else:
+        chapter = f"{chapter.rstrip()}\n\n{content}\n"
+    return before + found + chapter + end + after
 
 
 def _chapter(section: str, content: str) -> str:

@@ -19,7 +19,7 @@ from moonraker_prusacam.cli import main
 from moonraker_prusacam.errors import ConfigErrors
 from moonraker_prusacam.option import Parser, boolean, takes
 from tests.reference import options as reference
-from tests.reference.marked import rewritten
+from tests.reference.marked import block, rewritten
 from tests.reference.pages import DOCS, REPOSITORY, stale
 
 if TYPE_CHECKING:
@@ -80,6 +80,28 @@ def test_section_when_new_then_it_gets_a_chapter(
     assert reference.written(written) == written
 
 
+@pytest.mark.parametrize(
+    ("chapter", "expected"),
+    [
+        (
+            "Prose.\n\n| Option | x |\n|---|---|\n| a | b |\n\nMore.\n",
+            "Prose.\n\n{}\n\nMore.\n",
+        ),
+        ("Prose.\n", "Prose.\n\n{}\n"),
+    ],
+)
+def test_section_when_its_chapter_has_no_marks_then_the_table_is_put_there(
+    chapter: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(config.SECTIONS, "new", NewConfig)
+    last = reference.LAST_CHAPTER
+    page = PAGE.replace(last, f"\n## [new]\n\n{chapter}{last}")
+    table = block("options of new", reference.table("new"))
+    written = reference.written(page)
+    assert f"\n## [new]\n\n{expected.format(table)}{last}" in written
+    assert reference.written(written) == written
+
+
 def test_part_when_its_end_is_missing_then_refused() -> None:
     with pytest.raises(ValueError, match="no part 'a'"):
         rewritten("<!-- a -->\n", "a", "")
@@ -87,6 +109,7 @@ def test_part_when_its_end_is_missing_then_refused() -> None:
 
 def test_takes_when_a_parser_has_words_of_its_own_then_these() -> None:
     assert takes(Parser(int, "a number")) == "a number"
+    assert takes(lambda text: text) == "Text"
 
 
 def test_trigger_schemes_when_compared_with_the_page_then_all_are_explained() -> None:
