@@ -9,6 +9,7 @@ One print is over and has its video, one was cancelled and waits, and one runs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ SPEED = 20.0
 LAYERS = 3
 ENDLESS = 400
 WAIT_S = 40.0
+MAX_LINE_BYTES = 8 << 20
+# How the names of Moonraker's own methods begin; all others are the engine's.
+MOONRAKERS = ("server.", "machine.")
 ENGINE_ADDRESS = "http://127.0.0.1:8081"
 TIMELAPSE = "save_frames: True\nrender_on_cancel: keep\nkeep_days: 30\n"
 
@@ -45,13 +49,27 @@ class ApiSite:
         """The answer, as ``read_examples`` has it."""
         body = self._named(request.body)
         if not request.path:
-            return await self.ui.exchange({"method": request.method, **body})
+            message = {"method": request.method, **body}
+            if request.method.startswith(MOONRAKERS):
+                return await self.ui.exchange(message)
+            return await self._ask_engine({"jsonrpc": "2.0", "id": 1, **message})
         path = request.path
         if path.startswith(ENGINE_ADDRESS):
             path = self.stand.engine_url + path.removeprefix(ENGINE_ADDRESS)
         else:
             path = self.stand.moonraker.url + path
         return await self._ask_http(request.method, path, body)
+
+    async def _ask_engine(self, message: dict[str, Any]) -> Any:
+        reader, writer = await asyncio.open_unix_connection(
+            self.stand.engine_socket, limit=MAX_LINE_BYTES
+        )
+        try:
+            writer.write(json.dumps(message).encode() + b"\n")
+            async with asyncio.timeout(WAIT_S):
+                return json.loads(await reader.readline())
+        finally:
+            writer.transport.abort()
 
     async def _ask_http(self, method: str, url: str, body: dict[str, Any]) -> Any:
         timeout = aiohttp.ClientTimeout(total=WAIT_S)

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = {context.command_path: (context, command) for context, command in commands()}
-GROUPS = {
-    context.parent.command_path
-    for context, _ in COMMANDS.values()
-    if context.parent is not None
-}
+GROUPS = sorted(
+    {
+        context.parent.command_path
+        for context, _ in COMMANDS.values()
+        if context.parent is not None
+    }
+)
 TIMEOUT_S = 20.0
 
 # What a shell asks for, and what has to be among its answers.
