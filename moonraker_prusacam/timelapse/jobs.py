@@ -42,7 +42,10 @@ class Jobs:
     @property
     def newest(self) -> Job | None:
         """The last print's job, of the first track."""
-        return next((job for job in reversed(self._jobs) if not job.record.track), None)
+        for job in reversed(self._jobs):
+            if not job.record.track and job.record.remake is None:
+                return job
+        return None
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Know ``jobs``, too."""

@@ -108,7 +108,7 @@ SAME: list[tuple[Any, Any]] = [
     ([], []),
 ]
 OTHER: list[tuple[Any, Any, str]] = [
-    ({"a": 1}, {"a": 1, "b": 2}, "answer: 'b' is not printed"),
+    ({"a": 1}, {"a": 1, "b": 2}, "answer: 'b' is not printed: 2"),
     ({"a": 1}, {}, "answer: there is no 'a'"),
     ({"a": [{"b": 1}]}, {"a": [{"b": 1.5}]}, "answer.a[0].b: 1.5 where 1 is printed"),
     (1, True, "answer: True where 1 is printed"),

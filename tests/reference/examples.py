@@ -102,7 +102,9 @@ def _of_objects(printed: dict[str, Any], real: Any, place: str) -> list[str]:
     found = []
     if ANYTHING not in printed:
         found += [
-            f"{place}: '{key}' is not printed" for key in real if key not in printed
+            f"{place}: '{key}' is not printed: {real[key]!r:.300}"
+            for key in real
+            if key not in printed
         ]
     for key, value in printed.items():
         if key == ANYTHING:

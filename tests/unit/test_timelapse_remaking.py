@@ -231,6 +231,16 @@ async def test_rerender_when_frames_were_saved_then_in_place_with_what_was_asked
     assert [path.name for path in job.path.iterdir()] == ["job.json"]
 
 
+async def test_save_frames_when_an_older_video_is_rendered_again_then_of_the_print(
+    host: Host,
+) -> None:
+    timelapse, video = await printed(host, save_frames=True)
+    await timelapse.remaker.rerender(Remake(video=video.name, in_place=False))
+    # The archive of the job that renders again is not unpacked yet.
+    assert await timelapse.save_frames() == video.with_suffix(".zip").name
+    await host.rendered()
+
+
 async def test_rerender_when_a_copy_is_wanted_then_the_first_stays_as_it_is(
     host: Host,
 ) -> None:
