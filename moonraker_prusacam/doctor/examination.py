@@ -84,7 +84,7 @@ class RunningEngine(Protocol):
     def uptime_s(self) -> float:
         """Since when it runs."""
 
-    def describe_cameras(self) -> list[dict[str, Any]]:
+    def list_cameras(self) -> list[dict[str, Any]]:
         """The entries of ``camera.list``."""
 
 
@@ -110,7 +110,7 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
                 name,
                 partial(_upload_through, engine.cameras[name], uploader),
             )
-    listed = engine.describe_cameras()
+    listed = engine.list_cameras()
     return await run_checks(
         [
             Check("engine", FILE_TIMEOUT_S, partial(examine_engine, engine.uptime_s)),

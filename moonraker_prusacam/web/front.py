@@ -18,6 +18,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Protocol
 
+import attrs
 import httptools
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ IDLE_TIMEOUT_S = 75.0
 STALL_TIMEOUT_S = 30.0
 END_OF_HEAD = b"\r\n\r\n"
 METHOD = b"GET "
+
+
+@attrs.define
+class RequestHead:
+    """What a plain request asks for, in whose name; ``peer`` is its socket's name."""
+
+    peer: object
+    target: bytes = b""
+    headers: list[tuple[bytes, bytes]] = attrs.field(factory=list)
 
 
 class Snapshot(Protocol):
@@ -54,13 +64,13 @@ class SnapshotFeed(Protocol):
 class Front(asyncio.BufferedProtocol):
     """The first protocol of a connection; see the module.
 
-    ``find`` gives the feed of the snapshots that a request's target names, None where
-    aiohttp is to answer; ``next_protocol`` makes aiohttp's protocol.
+    ``find`` gives the feed of the snapshots that a request is for, None where aiohttp
+    is to answer; ``next_protocol`` makes aiohttp's protocol.
     """
 
     def __init__(
         self,
-        find: Callable[[bytes], SnapshotFeed | None],
+        find: Callable[[RequestHead], SnapshotFeed | None],
         next_protocol: Callable[[], asyncio.Protocol],
         on_leave: Callable[[Front], None],
     ) -> None:
@@ -78,7 +88,8 @@ class Front(asyncio.BufferedProtocol):
         # The last request that was answered, and where its snapshots come from.
         self._last_head = b""
         self._feed: SnapshotFeed | None = None
-        self._target = b""
+        self._peer: object = None
+        self._head = RequestHead(None)
         self._is_complete = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -89,6 +100,7 @@ class Front(asyncio.BufferedProtocol):
             socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALL_TIMEOUT_S * 1e3)
         )
         self._transport, self._descriptor = transport, sock.fileno()
+        self._peer = transport.get_extra_info("peername")
         self._expect(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -137,7 +149,11 @@ class Front(asyncio.BufferedProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Take the target (called by httptools)."""
-        self._target += url
+        self._head.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header (called by httptools)."""
+        self._head.headers.append((name, value))
 
     def on_message_complete(self) -> None:
         """Note the end of the request (called by httptools)."""
@@ -145,7 +161,7 @@ class Front(asyncio.BufferedProtocol):
 
     def _snapshot(self, head: bytes) -> Snapshot | None:
         """What answers the request ``head``, if it is one for a snapshot."""
-        self._target, self._is_complete = b"", False
+        self._head, self._is_complete = RequestHead(self._peer), False
         parser = httptools.HttpRequestParser(self)
         try:
             parser.feed_data(head)
@@ -154,7 +170,7 @@ class Front(asyncio.BufferedProtocol):
         is_plain = self._is_complete and parser.should_keep_alive()
         if not is_plain or parser.get_method() != METHOD.strip():
             return None
-        self._last_head, self._feed = head, self._find(self._target)
+        self._last_head, self._feed = head, self._find(self._head)
         return None if self._feed is None else self._ready(self._feed)
 
     def _ready(self, feed: SnapshotFeed) -> Snapshot | None:
