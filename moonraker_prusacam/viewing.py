@@ -50,7 +50,7 @@ class ViewingKey:
         await self._tasks.aclose()
 
     async def revoke(self) -> None:
-        """Make all tokens void; raises OSError."""
+        """Make all tokens void; raises ConfigError."""
         await asyncio.to_thread(self.tokens.revoke)
         self._day = self.tokens.day
         log.info("All viewing tokens were revoked")

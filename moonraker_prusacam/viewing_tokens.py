@@ -66,19 +66,19 @@ class ViewingTokens:
         try:
             self._key = self._read() or self._create()
         except OSError as error:
-            raise ConfigError(
-                f"the key of viewing tokens {self.path} cannot be used: "
-                f"{error.strerror}"
-            ) from error
+            raise self._unusable(error) from error
 
     def revoke(self) -> None:
-        """Make all tokens void by a new key; blocks on the disk, raises OSError."""
-        self._make_folder()
+        """Make all tokens void by a new key; blocks on the disk, raises ConfigError."""
         key = secrets.token_bytes(KEY_BYTES)
-        write_file(self.path, key.hex().encode("ascii") + b"\n", mode=0o600)
-        self._give_to_owner(self.path)
-        self.clock.restart()
-        self._give_to_owner(self.clock.path)
+        try:
+            self._make_folder()
+            write_file(self.path, key.hex().encode("ascii") + b"\n", mode=0o600)
+            self._give_to_owner(self.path)
+            self.clock.restart()
+            self._give_to_owner(self.clock.path)
+        except OSError as error:
+            raise self._unusable(error) from error
         self._key = key
 
     def issue(self, camera: str | None, lifetime_s: float) -> str:
@@ -175,6 +175,10 @@ class ViewingTokens:
         finally:
             made.unlink(missing_ok=True)
         return key
+
+    def _unusable(self, error: OSError) -> ConfigError:
+        reason = f"the key of viewing tokens {self.path} cannot be used"
+        return ConfigError(f"{reason}: {error.strerror}")
 
     def _make_folder(self) -> None:
         folder = self.path.parent
