@@ -165,7 +165,7 @@ class ViewingTokens:
         """Make the key, or take the one that somebody else has just made."""
         self._make_folder()
         key = secrets.token_bytes(KEY_BYTES)
-        made = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        made = self.path.with_name(f"{self.path.name}.{secrets.token_hex(4)}")
         write_file(made, key.hex().encode("ascii") + b"\n", mode=0o600)
         self._give_to_owner(made)
         try:

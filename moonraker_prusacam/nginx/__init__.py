@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .check import NginxMissing, NginxRefused, check, find_nginx, whole
+from .program import NginxMissing, NginxRefused, check, find_nginx, whole
 from .snippet import location, server, usual_path
 
 __all__ = [
