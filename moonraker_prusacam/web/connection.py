@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from .front import Front
+from .front import Front, GuardedFront
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from .access import Cors
-    from .front import RequestHead, SnapshotFeed
+    from .access import Access, Cors
+    from .front import Find
 
 log = logging.getLogger(__name__)
 
@@ -97,18 +97,19 @@ class Connections(web.Server):
     def __init__(
         self,
         answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        find_snapshots: Callable[[RequestHead], SnapshotFeed | None],
-        cors: Cors,
+        find_snapshots: Find,
+        access: Access,
     ) -> None:
         super().__init__(answer)
         self._find_snapshots = find_snapshots
-        self._cors = cors
+        self._cors = access.default_cors
+        self._make_front = Front if access.is_open else GuardedFront
         # In the order of their arrival.
         self._fronts: dict[Front, None] = {}
 
     def __call__(self) -> Front:  # type: ignore[override]  # asyncio takes any protocol
         """Make the protocol of a connection that was accepted."""
-        front = Front(
+        front = self._make_front(
             self._find_snapshots, lambda: Connection(self, self._cors), self._forget
         )
         self._fronts[front] = None

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.camera import Camera
 
     from .access import Admission
-    from .front import RequestHead, SnapshotFeed
+    from .front import SnapshotFeed
     from .pump import StreamPump
     from .routes import Route
 
@@ -82,7 +82,7 @@ class WebServer:
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
         self._runner = web.ServerRunner(
-            Connections(self._answer, self._find_snapshots, self._access.default_cors),
+            Connections(self._answer, self._find_snapshots, self._access),
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await self._runner.setup()
@@ -114,9 +114,11 @@ class WebServer:
         for feed in self._feeds.values():
             feed.dismiss(None)
 
-    def _find_snapshots(self, head: RequestHead) -> SnapshotFeed | None:
+    def _find_snapshots(
+        self, target: bytes, headers: Sequence[tuple[bytes, bytes]], peer: object
+    ) -> SnapshotFeed | None:
         """What answers a plain request for a snapshot of the first camera."""
-        path, _, query = head.target.partition(b"?")
+        path, _, query = target.partition(b"?")
         is_snapshot = path == b"/snapshot.jpg" or (
             path == b"/" and b"action=snapshot" in query.split(b"&")
         )
@@ -125,13 +127,12 @@ class WebServer:
         feed = next(iter(self._feeds.values()), None)
         if feed is None or self._access.is_open:
             return feed
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in head.headers
+        said = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers
         ]
         token = dict(parse_qsl(query.decode("latin-1"))).get("token")
         try:
-            admission = self._access.admit(head.peer, headers, token, feed.camera.name)
+            admission = self._access.admit(peer, said, token, feed.camera.name)
         except AccessDenied:
             return None  # aiohttp says so
         return AdmittedFeed(feed, admission)
