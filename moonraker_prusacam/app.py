@@ -86,7 +86,7 @@ class Engine:
             self.pump,
             self.status,
             self.examiner,
-            Access(
+            access=Access(
                 config.access,
                 None if self.viewing is None else self.viewing.tokens,
                 named_hosts(config.cameras),

@@ -187,7 +187,7 @@ class AccessDenied(PrusacamError, PermissionError):
 class HostUnknown(AccessDenied):
     """A browser calls this host by a name that may be a stranger's."""
 
-    http_status = 403
+    http_status = 421
 
 
 class PrusaConnectError(PrusacamError):

@@ -85,8 +85,8 @@ class ViewingTokens:
         """A token for ``camera``, for all if None, that expires after so long."""
         return self._sign(camera, int(self.clock.now_s + lifetime_s))
 
-    def shared(self, camera: str) -> str:
-        """The token in the addresses of user interfaces: another one every day.
+    def shared(self, camera: str | None) -> str:
+        """The token for programs that ask for it anew: another one every day.
 
         It is good for one to two days, so that who has just read it can use it.
         """

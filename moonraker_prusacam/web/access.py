@@ -13,7 +13,6 @@ have bent to this host (DNS rebinding).
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import time
@@ -24,6 +23,7 @@ import attrs
 
 from moonraker_prusacam.access_options import ANY_ORIGIN, AccessConfig
 from moonraker_prusacam.errors import AccessDenied, HostUnknown
+from moonraker_prusacam.host_names import host_name, is_home_name
 from moonraker_prusacam.networks import client_address
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 TRUST_S = 5.0
 LOG_INTERVAL_S = 60.0
 BEARER = "bearer "
-# Nobody can register these: RFC 6761, 6762 and 8375, and what was never delegated.
-HOME_DOMAINS = (".local", ".localhost", ".home.arpa", ".internal", ".lan", ".home")
 
 
 @attrs.frozen
@@ -145,19 +143,12 @@ class Access:
 
     def _expect_host(self, said: str) -> None:
         """Raise HostUnknown where ``said`` may be the name of a stranger."""
-        try:
-            name = (urlsplit(f"//{said}").hostname or "").rstrip(".")
-        except ValueError:
-            name = ""
-        # A name without a dot is this network's, or nginx's own for its upstream.
-        if name and ("." not in name or name in self._hosts):
-            return
-        if name.endswith(HOME_DOMAINS) or _is_address(name):
-            return
-        raise HostUnknown(
-            "this host is not known by the name in the request; if it is the right "
-            "one, add it to 'hosts' in [access]"
-        )
+        name = host_name(said)
+        if name is None or not (name in self._hosts or is_home_name(name)):
+            raise HostUnknown(
+                "this host is not known by the name in the request; if it is the right "
+                "one, add it to 'hosts' in [access]"
+            )
 
 
 def _bearer(said: dict[str, str]) -> str | None:
@@ -165,14 +156,6 @@ def _bearer(said: dict[str, str]) -> str | None:
     if value[: len(BEARER)].lower() != BEARER:
         return None
     return value[len(BEARER) :].strip()
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 class _RefusalLog:

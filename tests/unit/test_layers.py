@@ -36,6 +36,7 @@ MIDDLE = {
     "camera_section",
     "addresses",
     "ini",
+    "host_names",
     "networks",
     "access_options",
     "onward_clock",
