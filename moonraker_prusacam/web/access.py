@@ -121,9 +121,7 @@ class Access:
             return Admission(TO_ALL, address)
         said = {name.lower(): value for name, value in headers}
         if config.require_token and address not in config.trusted_networks:
-            if self._tokens is None:
-                raise AccessDenied("nobody is let in: there is no key for tokens")
-            left_s = self._tokens.check(token or _bearer(said), camera)
+            left_s = self._check(token or _bearer(said), camera, address)
             until_s = time.monotonic() + min(left_s, TRUST_S)
             return Admission(self._cors(said, TO_ALL), address, until_s)
         self._expect_host(said.get("host", ""))
@@ -132,6 +130,22 @@ class Access:
     def tell(self, peer: object, error: AccessDenied) -> None:
         """Log a refusal, or count it where the log has just told of one."""
         self._refusals.count(peer, str(error))
+
+    def _check(
+        self, token: str | None, camera: str | None, address: Address | None
+    ) -> float:
+        """How many seconds ``token`` is good; AccessDenied tells why it is needed."""
+        if self._tokens is None:
+            raise AccessDenied("nobody is let in: there is no key for tokens")
+        try:
+            return self._tokens.check(token, camera)
+        except AccessDenied as error:
+            if not self._config.trusted_networks:
+                raise
+            where = "your address is not known"
+            if address is not None:
+                where = f"your address {address} is not in trusted_networks"
+            raise AccessDenied(f"{error}; {where}") from None
 
     def _cors(self, said: dict[str, str], usual: Cors) -> Cors:
         origins = self._config.cors_origins

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.config import EngineConfig
+from moonraker_prusacam.doctor import proxy
+from moonraker_prusacam.doctor.proxy import examine_proxy
 from moonraker_prusacam.networks import networks
 from moonraker_prusacam.nginx import location, server
 from tests.support import nginx
@@ -36,6 +38,7 @@ pytestmark = nginx.needs_nginx
 HOUR_S = 3600.0
 LAN = "127.0.0.66"  # stands for another host of the network
 STRANGER = "127.0.0.99"
+NGINX_ADDRESS = "127.0.0.9"
 VIEWERS: dict[str, Callable[[str], Parser]] = {
     "mainsail": MainsailParser,
     "fluidd": FluiddParser,
@@ -85,10 +88,14 @@ def configuration(kind: str, engine_port: int) -> str:
 
 
 @asynccontextmanager
-async def behind(folder: Path, kind: str, **access: Any) -> AsyncIterator[Behind]:
+async def behind(
+    folder: Path, kind: str, *, bind: str = "127.0.0.1", **access: Any
+) -> AsyncIterator[Behind]:
+    """A site behind an nginx that connects to it from the address ``bind``."""
     async with guarded(folder / "state", "bed", **access) as site:
         port = site.web.port
         servers = await asyncio.to_thread(configuration, kind, port)
+        servers = servers.replace("proxy_pass", f"proxy_bind {bind};\nproxy_pass")
         async with nginx.running(folder / "nginx", servers) as port:
             yield Behind(site, port)
 
@@ -186,6 +193,68 @@ async def test_viewer_when_a_stock_host_does_not_say_who_asks_then_a_token_opens
         assert await host.status(f"/webcam2/stream.mjpg?token={shared}") == 200
     async with behind(tmp_path / "trusting", kind, **TRUSTING) as host:
         assert await host.status("/webcam2/stream.mjpg", address=LAN) == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "found"),
+    [
+        ("stock", "failed", "everybody can be in trusted_networks"),
+        ("snippet", "ok", "tells who asks, and hands on no claims"),
+    ],
+)
+async def test_doctor_when_proxies_are_trusted_then_it_tries_to_cheat_them(
+    tmp_path: Path, kind: str, state: str, found: str
+) -> None:
+    # The doctor's own address is no proxy's.
+    proxies = networks(NGINX_ADDRESS)
+    rules = {**TRUSTING, "trusted_proxies": proxies}
+    async with behind(tmp_path, kind, bind=NGINX_ADDRESS, **rules) as host:
+        camera = {"snapshot_url": "/webcam2/snapshot.jpg?placeholder=1&token=x.y"}
+        ui_url = f"http://127.0.0.1:{host.port}/"
+        (finding,) = await examine_proxy(camera, ui_url, proxies)
+        assert finding.state == state
+        assert found in finding.found
+        assert (finding.remedy is None) == (state == "ok")
+
+
+async def test_doctor_when_a_trusted_proxy_says_nothing_then_a_warning(
+    tmp_path: Path,
+) -> None:
+    """The proxy is the doctor itself, but for its claim."""
+    camera = {"snapshot_url": "/snapshot.jpg"}
+    proxies = networks("127.0.0.2")
+    async with guarded(tmp_path, "bed", **TRUSTING) as site:
+        ui_url = f"http://127.0.0.1:{site.web.port}/"
+        (finding,) = await examine_proxy(camera, ui_url, proxies)
+        assert finding.state == "failed"
+    async with guarded(tmp_path, "bed", **TRUSTING) as site:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(proxy, "CLAIMS", {})
+            ui_url = f"http://127.0.0.1:{site.web.port}/"
+            (finding,) = await examine_proxy(camera, ui_url, proxies)
+            assert finding.state == "warning"
+            assert finding.found == "the web server does not tell the engine who asks"
+
+
+@pytest.mark.parametrize(
+    ("ui_url", "page"),
+    [
+        ("http://127.0.0.1:{port}/", "/nothing"),
+        ("http://localhost:{port}/", "/snapshot.jpg"),
+        ("http://127.0.0.2:{port}/", "/snapshot.jpg"),
+        ("http://127.0.0.1:9/", "/snapshot.jpg"),
+    ],
+)
+async def test_doctor_when_nothing_can_be_told_of_proxies_then_skipped(
+    tmp_path: Path, ui_url: str, page: str
+) -> None:
+    async with guarded(tmp_path, "bed", **TRUSTING) as site:
+        (finding,) = await examine_proxy(
+            {"snapshot_url": page},
+            ui_url.format(port=site.web.port),
+            networks("127.0.0.2"),
+        )
+    assert finding.state == "skipped"
 
 
 async def test_stream_when_behind_the_snippet_then_the_status_names_the_viewer(
