@@ -200,7 +200,7 @@ def _proxy_checks(
 ) -> list[Check]:
     """Whom it matters to be believed: networks, by what a proxy says."""
     proxies = config.access.trusted_proxies
-    if not (proxies and config.access.trusted_networks):
+    if not (listed and proxies and config.access.trusted_networks):
         return []
     look = partial(examine_proxy, listed[0], options.ui_url, proxies)
     return [Check("proxy", WEBCAM_TIMEOUT_S, look)]

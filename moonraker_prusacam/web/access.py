@@ -69,12 +69,13 @@ TO_OTHERS = Cors({"Vary": "Origin"})
 class Admission:
     """A request may be answered, and the same one again until ``until_s``.
 
-    ``until_s`` is of the monotonic clock.
+    ``until_s`` is of the monotonic clock. A stream may last for ``lifetime_s``.
     """
 
     cors: Cors
     address: Address | None
     until_s: float = math.inf
+    lifetime_s: float | None = None
 
 
 class Access:
@@ -123,7 +124,7 @@ class Access:
         if config.require_token and address not in config.trusted_networks:
             left_s = self._check(token or _bearer(said), camera, address)
             until_s = time.monotonic() + min(left_s, TRUST_S)
-            return Admission(self._cors(said, TO_ALL), address, until_s)
+            return Admission(self._cors(said, TO_ALL), address, until_s, left_s)
         self._expect_host(said.get("host", ""))
         return Admission(self._cors(said, TO_NONE), address)
 

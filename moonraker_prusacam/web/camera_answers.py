@@ -133,8 +133,15 @@ class CameraAnswers:
         admission = request[ADMISSION]
         cors = admission.cors.lines
         head = STREAM_HEAD % (STREAM_TYPE.encode(), cors, BOUNDARY)
-        label = str(admission.address or request.remote or "")
-        self._pump.add(sock, channel, head, fps=fps, label=label, name=name or "")
+        self._pump.add(
+            sock,
+            channel,
+            head,
+            fps=fps,
+            lifetime_s=admission.lifetime_s,
+            label=str(admission.address or request.remote or ""),
+            name=name or "",
+        )
         feed.prime(channel)
         return HandedOver()
 

@@ -277,9 +277,26 @@ async def test_stream_when_let_in_then_frames_come_and_are_of_no_one_else(
         await site.viewers(0)
 
 
+async def test_stream_when_its_token_expires_then_it_ends(tmp_path: Path) -> None:
+    async with guarded(tmp_path, "bed", **TRUSTING) as site:
+        # Expiry is in whole seconds.
+        target = with_token("/stream.mjpg", site.tokens.issue("bed", 2.0))
+        async with (
+            site.viewing(target) as (viewer, parser),
+            site.viewing("/stream.mjpg", address=LAN) as (trusted, other),
+        ):
+            assert await viewer.read_frames(parser, 1) == [picture()]
+            assert await trusted.read_frames(other, 1) == [picture()]
+            await viewer.read_to_end()
+            await site.viewers(1)
+            site.send(picture(1))
+            assert picture(1) in await trusted.read_frames(other, 2)
+        assert (await site.ask(target)).status == 401
+
+
 async def test_stream_when_nothing_is_compiled_then_let_in_by_the_same_rules() -> None:
     environment = {**os.environ, "PRUSACAM_PURE_PYTHON": "1"}
-    select = "of_no_one_else or no_token or its_own or same_connection"
+    select = "it_ends or of_no_one_else or no_token or its_own or same_connection"
     if environment.get("PRUSACAM_PURE_TEST"):
         pytest.skip("this is the run that nothing is compiled in")
     done = await asyncio.create_subprocess_exec(
