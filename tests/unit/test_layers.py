@@ -36,6 +36,12 @@ MIDDLE = {
     "camera_section",
     "addresses",
     "ini",
+    "host_names",
+    "networks",
+    "access_options",
+    "onward_clock",
+    "viewing_tokens",
+    "nginx",
     "option",
     "source_url",
     "camera_options",
@@ -63,6 +69,7 @@ TOP = {
     "role_actions",
     "app",
     "status",
+    "viewing",
     "doctor",
 }
 DOOR = {
@@ -76,8 +83,10 @@ DOOR = {
     "cli_connect",
     "cli_doctor",
     "cli_emulator",
+    "cli_nginx",
     "cli_prusa_camera",
     "cli_timelapse",
+    "cli_token",
     "cli_trust",
     "__main__",
 }
