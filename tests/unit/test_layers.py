@@ -36,6 +36,7 @@ MIDDLE = {
     "camera_section",
     "addresses",
     "ini",
+    "networks",
     "option",
     "source_url",
     "camera_options",
