@@ -27,6 +27,7 @@ HEADINGS = {
     "timelapse": "[timelapse]",
     "track": "[track NAME]",
     "prusa_camera": "[prusa_camera NAME]",
+    "gateway": "[gateway]",
 }
 
 
