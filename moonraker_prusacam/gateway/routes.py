@@ -90,10 +90,11 @@ class SocketRoute:
 Route = ApiRoute | FileRoute | CameraRoute | SocketRoute
 
 
-def find_route(target: str, webcam_path: str = "") -> Route | None:
+def find_route(target: str, webcam_paths: Iterable[str] = ()) -> Route | None:
     """What answers ``target``, None where there is nothing; raises RequestError.
 
-    ``webcam_path`` stands before the engine's pages where a web server passes them on.
+    ``webcam_paths`` stand before the engine's pages where a web server passes them on;
+    each begins and ends with a slash.
     """
     match = TARGET.fullmatch(target)
     if match is None or len(target) > MAX_TARGET:
@@ -106,8 +107,10 @@ def find_route(target: str, webcam_path: str = "") -> Route | None:
         return ApiRoute(method, _params(path, query))
     if path.startswith(FILES):
         return _file(path.removeprefix(FILES))
-    if webcam_path and path.startswith(webcam_path):
-        path = path[len(webcam_path) - 1 :]
+    for prefix in webcam_paths:
+        if path.startswith(prefix):
+            path = path[len(prefix) - 1 :]
+            break
     return _camera(path, query)
 
 

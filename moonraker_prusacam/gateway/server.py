@@ -39,7 +39,7 @@ from .routes import ApiRoute, CameraRoute, FileRoute, SocketRoute, find_route
 from .viewer import MISUNDERSTANDINGS, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from moonraker_prusacam.gateway_options import GatewayConfig
     from moonraker_prusacam.networks import Address
@@ -65,15 +65,15 @@ CALL_STATUS = {-32601: 404, -32602: 400, -32600: 400, -32603: 502}
 class GatewayServer:
     """Serves viewers as ``config`` says; the cameras are those of ``engine_url``.
 
-    ``webcam_path`` is where a web server would pass on the engine's pages.
+    ``webcam_paths`` are where a web server would pass on the engine's pages.
     """
 
     def __init__(
-        self, config: GatewayConfig, engine_url: str, webcam_path: str = ""
+        self, config: GatewayConfig, engine_url: str, webcam_paths: Iterable[str] = ()
     ) -> None:
         self._config = config
         self._engine_url = engine_url
-        self._webcam_path = webcam_path
+        self._webcam_paths = tuple(webcam_paths)
         self._door = Door(config)
         self._moonraker = Moonraker(config.moonraker, config.api_key)
         self._engine = open_session()
@@ -152,7 +152,7 @@ class GatewayServer:
             return self._refuse(request, 405, text, allowed)
         if request.can_read_body:
             raise RequestError("a request that reads has no body")
-        route = find_route(request.raw_path, self._webcam_path)
+        route = find_route(request.raw_path, self._webcam_paths)
         if route is None:
             text = "read-only gateway: this is not shown here"
             return self._refuse(request, 404, text, headers)

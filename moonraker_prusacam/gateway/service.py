@@ -39,12 +39,20 @@ def engine_url(engine: EngineConfig) -> str:
     return own_url(engine, engine.port)
 
 
+def webcam_paths(config: Config) -> list[str]:
+    """Where webcams of ours have addresses without a host."""
+    addresses = [camera.webcam_url or "" for camera in config.cameras]
+    if path := NGINX_PATHS.get(config.engine.port):
+        addresses.append(path)
+    return sorted({f"{path.rstrip('/')}/" for path in addresses if path[:1] == "/"})
+
+
 def make_server(config: Config) -> GatewayServer:
     """The gateway that ``config`` describes; raises ConfigError without one."""
     if config.gateway is None:
         raise ConfigError("there is no [gateway] section, so the gateway is off")
-    path = NGINX_PATHS.get(config.engine.port, "")
-    return GatewayServer(config.gateway, engine_url(config.engine), path)
+    url, paths = engine_url(config.engine), webcam_paths(config)
+    return GatewayServer(config.gateway, url, paths)
 
 
 async def run(config: Config) -> None:

@@ -173,7 +173,7 @@ async def gateway(
 ) -> AsyncIterator[GatewayServer]:
     """A gateway on a free port; its ``port`` says which."""
     config = GatewayConfig(host="127.0.0.1", port=0, moonraker=moonraker, **options)
-    server = GatewayServer(config, engine, "/webcam2/")
+    server = GatewayServer(config, engine, ("/webcam2/",))
     try:
         await server.start()
         yield server

@@ -425,6 +425,7 @@ async def test_service_when_made_of_a_file_then_finds_engine_and_secrets(
         f"[gateway]\nmoonraker: http://printer:7125/a/\napi_key_file: {key}\n"
         "hosts: Printer.Example.org, b.example\ncors_origins: HTTP://My.Page/\n"
         "[engine]\nhost: ::\nport: 8082\n[camera a]\nsource: test:\n"
+        "webcam_url: /cam\n[camera b]\nsource: test:\nwebcam_url: http://b/\n"
     )
     made = await asyncio.to_thread(config.loads, text)
     assert made.gateway is not None
@@ -434,7 +435,7 @@ async def test_service_when_made_of_a_file_then_finds_engine_and_secrets(
     assert "hunter2" not in repr(made)
     server = make_server(made)
     assert server._engine_url == "http://[::1]:8082"
-    assert server._webcam_path == "/webcam3/"
+    assert server._webcam_paths == ("/cam/", "/webcam3/")
     await server.aclose()
 
 

@@ -28,7 +28,7 @@ from moonraker_prusacam.gateway.routes import (
 def find(target: str) -> Route | None:
     """The route; None for what is refused as well."""
     try:
-        return find_route(target, "/webcam2/")
+        return find_route(target, ("/webcam/cam/", "/webcam2/"))
     except RequestError:
         return None
 
@@ -59,6 +59,7 @@ FOUND = {
     "/webcam2/stream.mjpg?placeholder=1&viewer=x": CameraRoute(
         "/stream.mjpg?placeholder=1", True
     ),
+    "/webcam/cam/snapshot.jpg": CameraRoute("/snapshot.jpg", False),
     "/webcam2/?action=snapshot&bypassCache=1": CameraRoute("/snapshot.jpg", False),
     "/?action=stream": CameraRoute("/stream.mjpg", True),
     "/snapshot.jpg?camera=a%20b": CameraRoute("/snapshot.jpg?camera=a+b", False),
@@ -69,7 +70,7 @@ FOUND = {
 
 @pytest.mark.parametrize("target", FOUND)
 def test_target_when_known_then_its_route(target: str) -> None:
-    assert find_route(target, "/webcam2/") == FOUND[target]
+    assert find_route(target, ("/webcam/cam/", "/webcam2/")) == FOUND[target]
 
 
 NOT_FOUND = [
