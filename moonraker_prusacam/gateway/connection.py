@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def refuse(
 class Connection(web.RequestHandler):
     """One connection; see the module."""
 
-    __slots__ = ("_first_request",)
+    __slots__ = ("_first_request", "is_busy")
 
     def __init__(self, manager: web.Server) -> None:
         super().__init__(
@@ -68,6 +69,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._first_request: asyncio.TimerHandle | None = None
+        self.is_busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request, but not for ever."""
@@ -77,11 +79,20 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""
-        self.has_asked()
+        self._stop_waiting()
         super().connection_lost(exc)
 
-    def has_asked(self) -> None:
-        """A request has come; aiohttp looks after the connection from now on."""
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a request is answered; aiohttp waits for the next one by itself."""
+        self._stop_waiting()
+        self.is_busy = True
+        try:
+            yield
+        finally:
+            self.is_busy = False
+
+    def _stop_waiting(self) -> None:
         if self._first_request is not None:
             self._first_request.cancel()
             self._first_request = None
@@ -112,7 +123,12 @@ class Connections(web.Server):
     def connection_made(
         self, handler: web.RequestHandler, transport: asyncio.Transport
     ) -> None:
-        """Let the oldest connections go where there are too many."""
+        """Where there are too many, let the oldest go that asks for nothing."""
         super().connection_made(handler, transport)
-        for oldest in self.connections[:-MAX_CONNECTIONS]:
-            oldest.force_close()
+        if len(self.connections) > MAX_CONNECTIONS:
+            idle: list[web.RequestHandler] = [
+                one
+                for one in self.connections
+                if isinstance(one, Connection) and not one.is_busy
+            ]
+            (idle or [handler])[0].force_close()

@@ -19,6 +19,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from aiohttp import hdrs
+
 from moonraker_prusacam.errors import AccessRefused
 from moonraker_prusacam.networks import client_address
 
@@ -49,7 +51,8 @@ class Door:
             raise AccessRefused(f"{who} is in none of [gateway] networks")
         host = self._check_host(request)
         self._check_origin(request, host)
-        if not self._shows_token(request):
+        # A browser asks in advance whether it may, and shows nothing with that.
+        if request.method != hdrs.METH_OPTIONS and not self._shows_token(request):
             raise AccessRefused(
                 "show the viewers' token, as X-Api-Key, as a bearer, or as ?token=",
                 http_status=HTTPStatus.UNAUTHORIZED,

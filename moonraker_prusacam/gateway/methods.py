@@ -27,6 +27,7 @@ from .parameters import (
     number,
     objects,
     one_of,
+    page_size,
     path,
     stored,
     switch,
@@ -186,7 +187,7 @@ SERVER = {
         "prints that are over",
         "/server/history/list",
         taking(
-            limit=number,
+            limit=page_size,
             start=number,
             before=number,
             since=number,

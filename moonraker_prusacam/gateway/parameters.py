@@ -37,6 +37,7 @@ MAX_PATH = 1024
 MAX_OBJECTS = 1024
 MAX_FIELDS = 128
 MAX_NUMBER = 1 << 53
+MAX_PAGE = 1000
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 INTEGER = re.compile(r"-?[0-9]{1,16}")
 SWITCHES = {"true": True, "false": False}
@@ -90,6 +91,11 @@ def number(value: object) -> float:
     if not -MAX_NUMBER <= value <= MAX_NUMBER:
         raise ValueError("is too large")
     return value
+
+
+def page_size(value: object) -> int:
+    """How many entries are wanted, as far as that is a page and not all there are."""
+    return max(1, min(int(number(value)), MAX_PAGE))
 
 
 def text(value: object) -> str:

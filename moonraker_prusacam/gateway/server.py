@@ -12,9 +12,9 @@ Moonraker's would do more than its name says (it takes GET for commands of Klipp
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +113,12 @@ class GatewayServer:
         await self._engine.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if isinstance(request.protocol, Connection):
-            request.protocol.has_asked()
+        with contextlib.ExitStack() as stack:
+            if isinstance(request.protocol, Connection):
+                stack.enter_context(request.protocol.busy())
+            return await self._admit(request)
+
+    async def _admit(self, request: web.BaseRequest) -> web.StreamResponse:
         headers: dict[str, str] = {}
         try:
             address = self._door.admit(request)
@@ -253,7 +257,7 @@ class GatewayServer:
             request.transport.abort()
         return viewer
 
-    @contextmanager
+    @contextlib.contextmanager
     def _counted(self, kind: str, address: Address) -> Iterator[None]:
         """Count a viewer; raises TooManyViewers where there is one too many."""
         most = self._config.max_viewers
@@ -261,7 +265,7 @@ class GatewayServer:
         most_of_one = max(1, most - most // 4)
         everybody, one = (kind, None), (kind, address)
         if self._viewers[everybody] >= most or self._viewers[one] >= most_of_one:
-            raise TooManyViewers(f"there are as many of {kind} viewers as there may be")
+            raise TooManyViewers(f"there are as many {kind} viewers as there may be")
         self._viewers[everybody] += 1
         self._viewers[one] += 1
         try:

@@ -179,6 +179,25 @@ async def test_first_request_when_it_does_not_come_then_the_connection_ends(
         assert (await get(server.port, "/access/info"))[0] == 200
 
 
+async def test_connections_when_too_many_then_those_that_ask_for_nothing_go(
+    moonraker: FakeMoonraker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "MAX_CONNECTIONS", 3)
+    async with gateway(moonraker.url) as server, Watcher(server.port) as watcher:
+        idle = [
+            await asyncio.open_connection("127.0.0.1", server.port) for _ in range(5)
+        ]
+        # The oldest three of them, not the viewer who was there before.
+        for reader, _ in idle[:3]:
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert "result" in await watcher.ask("printer.info")
+        reader, writer = idle[4]
+        writer.write(b"GET /access/info HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        for _, writer in idle:
+            writer.close()
+
+
 async def test_moonraker_when_absent_then_502_in_words(
     moonraker: FakeMoonraker,
 ) -> None:
@@ -301,15 +320,16 @@ async def test_token_when_in_the_query_then_admitted_and_not_passed_on(
 async def test_preflight_when_from_a_page_that_may_then_it_may_read(
     moonraker: FakeMoonraker,
 ) -> None:
+    key = {"X-Api-Key": "hunter2"}
     page = {"Origin": "http://127.0.0.1:8080", "Access-Control-Request-Method": "POST"}
-    async with gateway(moonraker.url) as server:
+    async with gateway(moonraker.url, token=Secret("hunter2")) as server:
         status, headers, _ = await get(
             server.port, "/server/info", "OPTIONS", headers=page
         )
         assert (status, headers["Access-Control-Allow-Origin"]) == (204, page["Origin"])
         # Refused in words that the page can read.
         status, headers, body = await get(
-            server.port, "/server/database/item", "POST", headers=page, data=b"{}"
+            server.port, "/server/database/item", "POST", headers=page | key, data=b"{}"
         )
     assert (status, headers["Access-Control-Allow-Origin"]) == (405, page["Origin"])
     assert words(body).startswith("read-only gateway")

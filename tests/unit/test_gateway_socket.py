@@ -538,6 +538,14 @@ async def test_item_when_not_shown_then_moonrakers_words_for_none(
     assert len(moonraker.calls) == 1
 
 
+@pytest.mark.parametrize(("limit", "asked"), [(50, 50), ("5", 5), (0, 1), (1e9, 1000)])
+async def test_history_when_all_of_it_is_asked_for_then_a_page(
+    moonraker: FakeMoonraker, watcher: Watcher, limit: object, asked: int
+) -> None:
+    await watcher.ask("server.history.list", {"limit": limit, "order": "asc"})
+    assert moonraker.calls[0]["params"] == {"limit": asked, "order": "asc"}
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
