@@ -71,6 +71,7 @@ typedef struct viewer {
     size_t offset;            /* of head or part that is sent */
     uint64_t shown;           /* serial of the last picture begun */
     int64_t begun_ns, progress_ns, interval_ns;
+    int64_t until_ns;         /* when it is to be closed; 0: never */
     int is_waiting;           /* for the socket to take more */
     /* What others are told; protected by the mutex. */
     viewer_stats stats;
@@ -220,10 +221,11 @@ static inline void pump_end(pump *p, int number) {
     pump_poke(p);
 }
 
-/* Takes the descriptor and a malloc'd head over; -1 when there is no memory. */
+/* Takes the descriptor and a malloc'd head over; -1 when there is no memory. The stream
+ * ends after lifetime_ns, unless that is 0. */
 static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
-                           size_t head_bytes, int64_t interval_ns, const char *label,
-                           const char *name) {
+                           size_t head_bytes, int64_t interval_ns, int64_t lifetime_ns,
+                           const char *label, const char *name) {
     viewer *v = calloc(1, sizeof *v);
     if (v == NULL)
         return -1;
@@ -233,6 +235,7 @@ static inline int pump_add(pump *p, int fd, int number, uint8_t *head,
     v->head_bytes = head_bytes;
     v->interval_ns = interval_ns;
     v->progress_ns = v->window_ns = v->stats.opened_ns = pump_now_ns();
+    v->until_ns = lifetime_ns == 0 ? 0 : v->progress_ns + lifetime_ns;
     v->stats.channel = number;
     snprintf(v->stats.label, sizeof v->stats.label, "%s", label);
     snprintf(v->stats.name, sizeof v->stats.name, "%s", name);

@@ -85,7 +85,8 @@ cdef extern from "pump_thread.h" nogil:
     void pump_show(pump *p, int number, payload *picture)
     void pump_end(pump *p, int number)
     int pump_add(pump *p, int fd, int number, uint8_t *head, size_t head_bytes,
-                 int64_t interval_ns, const char *label, const char *name)
+                 int64_t interval_ns, int64_t lifetime_ns, const char *label,
+                 const char *name)
     int pump_dismiss(pump *p, int number, const char *name)
     void pump_show_frame(pump *p, int number, frame_t *frame, int64_t expires_ns)
     void pump_show_in_channel(void *context, frame_t *frame, int64_t expires_ns)
@@ -265,7 +266,15 @@ cdef class StreamPump:
         return made
 
     def add(
-        self, sock, Channel channel not None, head, *, fps=None, label="", name=""
+        self,
+        sock,
+        Channel channel not None,
+        head,
+        *,
+        fps=None,
+        lifetime_s=None,
+        label="",
+        name="",
     ):
         """Take a connected socket over and stream ``channel`` into it, after ``head``."""
         self._check_open()
@@ -280,10 +289,21 @@ cdef class StreamPump:
             raise MemoryError
         memcpy(copy, start, size)
         cdef int64_t interval_ns = 0 if fps is None else <int64_t>(1e9 / fps)
+        cdef int64_t lifetime_ns = (
+            0 if lifetime_s is None else max(1, <int64_t>(1e9 * lifetime_s))
+        )
         self._start()
         cdef int fd = sock.detach()
         if pump_add(
-            self._native, fd, channel._number, copy, size, interval_ns, told, own
+            self._native,
+            fd,
+            channel._number,
+            copy,
+            size,
+            interval_ns,
+            lifetime_ns,
+            told,
+            own,
         ) < 0:
             free(copy)
             socket_module.close(fd)

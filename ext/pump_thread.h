@@ -237,11 +237,13 @@ static inline void pump_serve_idle(pump *p, int64_t *due_ns) {
     }
 }
 
-/* Still scenes are repeated, since Mainsail reconnects after 10 s without a frame. */
+/* Streams whose time is over are closed. Still scenes are repeated, since Mainsail reconnects after 10 s without a frame. */
 static inline void pump_tick(pump *p, int64_t now_ns, int64_t *due_ns) {
     for (viewer *v = p->viewers, *next; v != NULL; v = next) {
         next = v->next;
-        if (v->is_waiting) {
+        if (v->until_ns != 0 && now_ns >= v->until_ns) {
+            pump_close_viewer(p, v);
+        } else if (v->is_waiting) {
             if (now_ns - v->progress_ns > p->stall_ns) {
                 pthread_mutex_lock(&p->lock);
                 p->stats.stalled++;

@@ -11,11 +11,13 @@ on to the engine.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from .config import NGINX_PATHS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .camera_options import CameraConfig
     from .config import EngineConfig
 
@@ -30,6 +32,12 @@ def own_url(engine: EngineConfig, port: int) -> str:
     """The address that the engine listens on."""
     host = f"[{engine.host}]" if ":" in engine.host else engine.host
     return f"http://{host}:{port}"
+
+
+def named_hosts(cameras: Iterable[CameraConfig]) -> set[str]:
+    """The hosts that the addresses of cameras name."""
+    urls = (urlsplit(camera.webcam_url or "") for camera in cameras)
+    return {url.hostname for url in urls if url.hostname}
 
 
 def camera_path(name: str, action: str) -> str:

@@ -22,7 +22,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from .addresses import base_url
+from .addresses import base_url, named_hosts
 from .camera import Camera
 from .camera.examination import Examiner
 from .camera.intake import IMPLEMENTATION as INTAKE
@@ -44,7 +44,8 @@ from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
 from .timelapse.video.poster import make_video_poster
 from .version import __version__
-from .web import StreamPump, WebServer
+from .viewing import ViewingKey
+from .web import Access, StreamPump, WebServer
 from .web.pump import IMPLEMENTATION as PUMP
 
 if TYPE_CHECKING:
@@ -73,6 +74,11 @@ class Engine:
         }
         self.pump = StreamPump(config.engine.max_viewers)
         self.examiner = Examiner()
+        self.viewing: ViewingKey | None = None
+        if config.access.require_token:
+            self.viewing = ViewingKey(
+                config.engine.state_path, self._notifier("camera.event")
+            )
         self.web = WebServer(
             config.engine.host,
             config.engine.port,
@@ -80,6 +86,11 @@ class Engine:
             self.pump,
             self.status,
             self.examiner,
+            access=Access(
+                config.access,
+                None if self.viewing is None else self.viewing.tokens,
+                named_hosts(config.cameras),
+            ),
         )
         self.uploaders: list[SnapshotUploader] = []
         self.roles: dict[str, CameraRole] = {}
@@ -123,6 +134,9 @@ class Engine:
         # last, and closed to all first: nobody talks to parts that are not there.
         own(self.control.aclose)
         await self.control.hold()
+        if self.viewing is not None:
+            own(self.viewing.aclose)
+            await self.viewing.start()
         for camera in self.cameras.values():
             own(camera.aclose)
             camera.on_state.append(self._camera_changed)
@@ -251,6 +265,20 @@ class Engine:
     def describe_cameras(self) -> list[dict[str, Any]]:
         """Each camera's state, counters and addresses."""
         return [self._describe(camera) for camera in self.cameras.values()]
+
+    def list_cameras(self) -> list[dict[str, Any]]:
+        """Like ``describe_cameras``, with addresses that open without any more."""
+        listed = self.describe_cameras()
+        for camera in listed:
+            for page in ("stream_url", "snapshot_url"):
+                camera[page] = self.opened(camera[page], camera["name"])
+        return listed
+
+    def opened(self, url: str, camera: str) -> str:
+        """``url``, which has a query, with the token that ``camera`` takes."""
+        if self.viewing is None:
+            return url
+        return f"{url}&token={self.viewing.tokens.shared(camera)}"
 
     def _describe(self, camera: Camera) -> dict[str, Any]:
         return {

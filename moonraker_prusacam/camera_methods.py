@@ -53,9 +53,10 @@ class CameraMethods:
         )
         named = "" if viewer is None else f"&viewer={quote(viewer, safe='')}"
         path = camera_path(camera.name, "stream")
+        url = f"{base}{path}?fps={fps:g}{named}"
         return {
             "camera": camera.name,
-            "stream_url": f"{base}{path}?fps={fps:g}{named}",
+            "stream_url": self._engine.opened(url, camera.name),
             "fps": fps,
         }
 

@@ -37,8 +37,10 @@ from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
 from .cli_gateway import gateway
+from .cli_nginx import nginx
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
+from .cli_token import token
 from .errors import FfmpegMissing
 from .log import configure
 from .version import __version__
@@ -76,6 +78,8 @@ main.add_command(connect)
 main.add_command(doctor)
 main.add_command(prusa_camera)
 main.add_command(gateway)
+main.add_command(nginx)
+main.add_command(token)
 
 
 @main.command()

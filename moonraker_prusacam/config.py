@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
-from . import camera_options, ini, prusa_camera_options
+from . import access_options, camera_options, ini, prusa_camera_options
+from .access_options import AccessConfig as AccessConfig
 from .camera_options import CameraConfig as CameraConfig
 from .camera_options import secret_text
 from .connect_options import TRIGGER_SCHEMES as TRIGGER_SCHEMES
@@ -104,6 +105,7 @@ class Config:
     tracks: tuple[TrackConfig, ...] = ()
     prusa_cameras: tuple[PrusaCameraConfig, ...] = ()
     gateway: GatewayConfig | None = None
+    access: AccessConfig = AccessConfig()
     file: Path | None = attrs.field(default=None, eq=False)
 
     @property
@@ -137,6 +139,7 @@ class Config:
 
 SECTIONS: dict[str, type[Any]] = {
     "engine": EngineConfig,
+    "access": AccessConfig,
     "camera": CameraConfig,
     "connect": ConnectConfig,
     "timelapse": TimelapseConfig,
@@ -235,6 +238,7 @@ class _Reader:
             tracks,
             self._read_prusa_cameras(sections),
             gateway,
+            self._read_access(sections),
         )
 
     def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:
@@ -247,6 +251,16 @@ class _Reader:
                     token=self._stored(section, "token_file", secret_text),
                 )
         return None
+
+    def _read_access(self, sections: list[ini.Section]) -> AccessConfig:
+        for section in sections:
+            if section.name == "access":
+                access = self._build(AccessConfig, section) or AccessConfig()
+                if mistake := access_options.mistake(access):
+                    text, name = mistake
+                    self._fail(text, section, name)
+                return access
+        return AccessConfig()
 
     def _read_prusa_cameras(
         self, sections: list[ini.Section]

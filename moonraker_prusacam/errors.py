@@ -20,6 +20,8 @@
     ├─ FrameUnavailable            no frame that is fresh enough
     ├─ FfmpegMissing               there is none that can be run
     ├─ RequestError                a viewer's parameter is wrong  (ValueError)
+    ├─ AccessDenied                a viewer is not let in         (PermissionError)
+    │   └─ HostUnknown             asked by a name that may be a stranger's
     ├─ PrusaConnectError           Prusa Connect said no
     │   ├─ ConnectUnavailable      network, 429, 5xx
     │   ├─ SnapshotRejected        other 4xx
@@ -179,6 +181,18 @@ class RequestError(PrusacamError, ValueError):
     """A parameter of a viewer's request makes no sense."""
 
     http_status = 400
+
+
+class AccessDenied(PrusacamError, PermissionError):
+    """A viewer needs a token, or another one; no text holds one."""
+
+    http_status = 401
+
+
+class HostUnknown(AccessDenied):
+    """A browser calls this host by a name that may be a stranger's."""
+
+    http_status = 421
 
 
 class PrusaConnectError(PrusacamError):

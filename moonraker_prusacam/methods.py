@@ -49,6 +49,7 @@ class Methods:
         return {
             "engine.identify": self.identify,
             "engine.status": self.status,
+            "engine.revoke_tokens": self.revoke_tokens,
             "engine.doctor": DoctorMethod(self._engine),
             "job.event": self.job_event,
             "camera.list": self.camera_list,
@@ -75,6 +76,14 @@ class Methods:
         """Everything that ``/status.json`` shows."""
         return self._engine.status()
 
+    async def revoke_tokens(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Make all viewing tokens void, and end the streams that they opened."""
+        viewing = self._engine.viewing
+        if viewing is not None:
+            await viewing.revoke()
+            self._engine.web.dismiss_all()
+        return {"revoked": viewing is not None}
+
     async def job_event(self, params: dict[str, Any]) -> None:
         """Pass an event of the printer to all who follow it."""
         event = parse_print_event(params)
@@ -87,7 +96,7 @@ class Methods:
 
     async def camera_list(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """The cameras with the addresses that browsers use."""
-        return {"cameras": self._engine.describe_cameras()}
+        return {"cameras": self._engine.list_cameras()}
 
     async def camera_snapshot(self, params: dict[str, Any]) -> dict[str, Any]:
         """The newest frame of a camera, if it is fresh."""

@@ -35,6 +35,7 @@ from .host import examine_disks, examine_ffmpeg
 from .identity import examine_fingerprint, examine_token
 from .moonraker import Client, examine_moonraker
 from .network import Server, examine_clock, examine_dns, examine_tls
+from .proxy import examine_proxy
 from .runner import Check, run_checks
 from .signaling import examine_prusa_camera, examine_role
 from .upload import examine_upload, tell_uploads
@@ -84,7 +85,7 @@ class RunningEngine(Protocol):
     def uptime_s(self) -> float:
         """Since when it runs."""
 
-    def describe_cameras(self) -> list[dict[str, Any]]:
+    def list_cameras(self) -> list[dict[str, Any]]:
         """The entries of ``camera.list``."""
 
 
@@ -110,7 +111,7 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
                 name,
                 partial(_upload_through, engine.cameras[name], uploader),
             )
-    listed = engine.describe_cameras()
+    listed = engine.list_cameras()
     return await run_checks(
         [
             Check("engine", FILE_TIMEOUT_S, partial(examine_engine, engine.uptime_s)),
@@ -129,6 +130,7 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
                 )
                 for camera in listed
             ),
+            *_proxy_checks(config, options, listed),
         ]
     )
 
@@ -191,6 +193,17 @@ def _checks(
             partial(examine_moonraker, config, clients, listed),
         ),
     ]
+
+
+def _proxy_checks(
+    config: Config, options: Options, listed: Sequence[Mapping[str, Any]]
+) -> list[Check]:
+    """Whom it matters to be believed: networks, by what a proxy says."""
+    proxies = config.access.trusted_proxies
+    if not (listed and proxies and config.access.trusted_networks):
+        return []
+    look = partial(examine_proxy, listed[0], options.ui_url, proxies)
+    return [Check("proxy", WEBCAM_TIMEOUT_S, look)]
 
 
 def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Check]:

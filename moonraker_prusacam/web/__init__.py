@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
+from .access import Access
 from .pump import StreamPump
 from .server import WebServer
 
-__all__ = ["StreamPump", "WebServer"]
+__all__ = ["Access", "StreamPump", "WebServer"]

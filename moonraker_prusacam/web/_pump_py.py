@@ -13,6 +13,7 @@ closed after a while, and nobody else notices. Pictures are written from where t
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
@@ -180,6 +181,7 @@ class Viewer:
         self.bytes = 0
         self.skipped = 0
         self.opened = self.progress = self._window = time.monotonic()
+        self.until = math.inf
         self._window_frames = 0
         self._fps = 0.0
         self._serial = 0
@@ -307,12 +309,14 @@ class StreamPump:
         head: BytesLike,
         *,
         fps: float | None = None,
+        lifetime_s: float | None = None,
         label: str = "",
         name: str = "",
     ) -> None:
         """Take a connected socket over and stream ``channel`` into it, after ``head``.
 
-        ``fps`` is how many pictures a second are sent at most; ``label`` is for
+        ``fps`` is how many pictures a second are sent at most; the stream ends after
+        ``lifetime_s``, within a tick; ``label`` is for
         ``list_viewers``, ``name`` for that and ``dismiss``. Both are ASCII, of at most
         MAX_LABEL_BYTES.
         """
@@ -320,6 +324,8 @@ class StreamPump:
         prepare(sock, self._lowat_bytes)
         interval_s = 0.0 if fps is None else 1 / fps
         viewer = Viewer(sock, channel, head, interval_s, label, name)
+        if lifetime_s is not None:
+            viewer.until = viewer.opened + lifetime_s
         self._viewers.add(viewer)
         self._opened += 1
         asyncio.get_running_loop().add_reader(sock, self._discard, viewer)
@@ -424,7 +430,9 @@ class StreamPump:
     def _tick(self) -> None:
         now = time.monotonic()
         for viewer in tuple(self._viewers):
-            if viewer.is_waiting:
+            if now >= viewer.until:
+                self._close(viewer)
+            elif viewer.is_waiting:
                 if now - viewer.progress > self._stall_timeout_s:
                     self._stalled += 1
                     self._close(viewer)

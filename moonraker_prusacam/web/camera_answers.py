@@ -18,6 +18,7 @@ from aiohttp import hdrs, web
 
 from moonraker_prusacam.errors import CameraNotFound, FrameUnavailable
 
+from .access import Admission
 from .connection import COMMON_HEADERS, refuse
 from .feed import snapshot_headers
 from .routes import number, stream_fps, viewer_name
@@ -37,17 +38,18 @@ NEWER_TIMEOUT_S = 5.0
 WAKE_TIMEOUT_S = 8.0
 STREAM_TYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}"
 STREAM_HEAD = (
-    "HTTP/1.1 200 OK\r\n"
-    f"Content-Type: {STREAM_TYPE}\r\n"
-    "Access-Control-Allow-Origin: *\r\n"
-    "Access-Control-Allow-Private-Network: true\r\n"
-    "Cache-Control: no-store, no-cache, must-revalidate\r\n"
-    "Pragma: no-cache\r\n"
-    "Expires: 0\r\n"
-    "X-Accel-Buffering: no\r\n"
-    "Connection: close\r\n\r\n"
-    f"--{BOUNDARY.decode()}\r\n"
-).encode()
+    b"HTTP/1.1 200 OK\r\n"
+    b"Content-Type: %b\r\n"
+    b"%b"  # which pages may read it
+    b"Cache-Control: no-store, no-cache, must-revalidate\r\n"
+    b"Pragma: no-cache\r\n"
+    b"Expires: 0\r\n"
+    b"X-Accel-Buffering: no\r\n"
+    b"Connection: close\r\n\r\n"
+    b"--%b\r\n"
+)
+# Set by whoever lets a request in, before it is answered.
+ADMISSION = web.RequestKey("ADMISSION", Admission)
 
 
 class HandedOver(web.Response):
@@ -128,9 +130,17 @@ class CameraAnswers:
         sock = transport.get_extra_info("socket").dup()
         # Aborting closes aiohttp's descriptor only: the connection lives on in ours.
         transport.abort()
-        address = request.remote or ""
+        admission = request[ADMISSION]
+        cors = admission.cors.lines
+        head = STREAM_HEAD % (STREAM_TYPE.encode(), cors, BOUNDARY)
         self._pump.add(
-            sock, channel, STREAM_HEAD, fps=fps, label=address, name=name or ""
+            sock,
+            channel,
+            head,
+            fps=fps,
+            lifetime_s=admission.lifetime_s,
+            label=str(admission.address or request.remote or ""),
+            name=name or "",
         )
         feed.prime(channel)
         return HandedOver()

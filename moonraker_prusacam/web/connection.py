@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from .front import Front
+from .front import Front, GuardedFront
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from .front import SnapshotFeed
+    from .access import Access, Cors
+    from .front import Find
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,9 @@ BODY_TIMEOUT_S = 2.0
 # Of each kind, at a front or at aiohttp; streams do not count. More would in the end
 # take the descriptors that frames need on their way to the disk.
 MAX_CONNECTIONS = 128
-# Pages of other origins show our pictures; no credentials are involved.
+MALFORMED = "the request is malformed, or too long"
+# Which pages may read an answer is added for each (``access``).
 COMMON_HEADERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Private-Network": "true",
     "Cache-Control": "no-store, no-cache, must-revalidate",
     "Server": "prusacam",
     "X-Content-Type-Options": "nosniff",
@@ -58,9 +58,10 @@ def refuse(
 class Connection(web.RequestHandler):
     """One connection that aiohttp answers."""
 
-    __slots__ = ()
+    __slots__ = ("_cors",)
 
-    def __init__(self, manager: web.Server) -> None:
+    def __init__(self, manager: web.Server, cors: Cors) -> None:
+        self._cors = cors
         super().__init__(
             manager,
             loop=asyncio.get_running_loop(),
@@ -82,7 +83,10 @@ class Connection(web.RequestHandler):
         if not isinstance(exc, HttpProcessingError):
             log.error("%s %s failed", request.method, request.path, exc_info=exc)
             message = "a defect; the log has more"
+        elif not self._cors.headers:
+            message = MALFORMED  # aiohttp's words repeat the line, and a token in it
         refusal = refuse(status, HTTPStatus(status).phrase, message or "")
+        refusal.headers.update(self._cors.headers)
         refusal.force_close()
         return refusal
 
@@ -93,16 +97,21 @@ class Connections(web.Server):
     def __init__(
         self,
         answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-        find_snapshots: Callable[[bytes], SnapshotFeed | None],
+        find_snapshots: Find,
+        access: Access,
     ) -> None:
         super().__init__(answer)
         self._find_snapshots = find_snapshots
+        self._cors = access.default_cors
+        self._make_front = Front if access.is_open else GuardedFront
         # In the order of their arrival.
         self._fronts: dict[Front, None] = {}
 
     def __call__(self) -> Front:  # type: ignore[override]  # asyncio takes any protocol
         """Make the protocol of a connection that was accepted."""
-        front = Front(self._find_snapshots, lambda: Connection(self), self._forget)
+        front = self._make_front(
+            self._find_snapshots, lambda: Connection(self, self._cors), self._forget
+        )
         self._fronts[front] = None
         for oldest in tuple(self._fronts)[:-MAX_CONNECTIONS]:
             oldest.close()

@@ -13,17 +13,20 @@ an old picture as a live one, whatever this process is busy with.
 from __future__ import annotations
 
 import re
+import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import attrs
 
+from .access import TO_ALL
 from .connection import COMMON_HEADERS
 from .placeholder import PlaceholderCache
 
 if TYPE_CHECKING:
     from moonraker_prusacam.camera import Camera, Frame
 
+    from .access import Admission, Cors
     from .pump import Channel, StreamPump
     from .stream import ViewerStats
 
@@ -34,9 +37,23 @@ UNQUOTABLE = re.compile(r"[^A-Za-z0-9_. -]")
 class ReadySnapshot:
     """The whole answer to a request for a snapshot, made once a frame."""
 
-    frame: Frame
     pieces: tuple[bytes, memoryview]
     size: int
+
+
+@attrs.frozen
+class AdmittedFeed:
+    """Snapshots of ``feed`` for as long as somebody is let in."""
+
+    feed: CameraFeed
+    admission: Admission
+
+    @property
+    def snapshot(self) -> ReadySnapshot | None:
+        """The newest one; None as well where it has to be decided anew."""
+        if time.monotonic() >= self.admission.until_s:
+            return None
+        return self.feed.snapshot_for(self.admission.cors)
 
 
 class CameraFeed:
@@ -50,7 +67,9 @@ class CameraFeed:
         self.live = pump.channel()
         self.marked = pump.channel()
         self.placeholder = PlaceholderCache(camera, self._show_placeholder)
-        self._snapshot: ReadySnapshot | None = None
+        # Of the newest frame, by the lines that tell which pages may read it.
+        self._frame: Frame | None = None
+        self._snapshots: dict[bytes, ReadySnapshot] = {}
         self._stale_after_ns = int(camera.config.stale_after_s * 1e9)
         # The camera holds on to the sinks, and they to the pump, until it is closed.
         if not camera.show_in([self.live.sink, self.marked.sink]):
@@ -72,24 +91,35 @@ class CameraFeed:
 
     @property
     def snapshot(self) -> ReadySnapshot | None:
-        """The newest frame as an answer, unless it is too old."""
+        """The newest frame as an answer for everybody, unless it is too old."""
+        return self.snapshot_for(TO_ALL)
+
+    def snapshot_for(self, cors: Cors) -> ReadySnapshot | None:
+        """The newest frame as an answer for the pages of ``cors``."""
         if self.camera.config.on_demand:
             self.camera.demand.touch()
         frame = self.camera.fresh()
         if frame is None:
             return None
-        if self._snapshot is None or self._snapshot.frame is not frame:
-            headers = {
-                **snapshot_headers(self.camera.name, frame),
-                "Content-Type": "image/jpeg",
-                "Content-Length": str(len(frame.data)),
-                "Date": formatdate(frame.wall_time, usegmt=True),
-            }
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            head = f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("ascii")
-            pieces = head, frame.data
-            self._snapshot = ReadySnapshot(frame, pieces, sum(map(len, pieces)))
-        return self._snapshot
+        if self._frame is not frame:
+            self._frame = frame
+            self._snapshots.clear()
+        ready = self._snapshots.get(cors.lines)
+        if ready is None:
+            ready = self._snapshots[cors.lines] = self._make_snapshot(frame, cors)
+        return ready
+
+    def _make_snapshot(self, frame: Frame, cors: Cors) -> ReadySnapshot:
+        headers = {
+            **snapshot_headers(self.camera.name, frame),
+            "Content-Type": "image/jpeg",
+            "Content-Length": str(len(frame.data)),
+            "Date": formatdate(frame.wall_time, usegmt=True),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = b"HTTP/1.1 200 OK\r\n%b%b\r\n" % (cors.lines, lines.encode("ascii"))
+        pieces = head, frame.data
+        return ReadySnapshot(pieces, sum(map(len, pieces)))
 
     def prime(self, channel: Channel) -> None:
         """Make ``channel`` show what is true now: without viewers nothing is shown."""

@@ -56,6 +56,8 @@ OF_CAMERA = {
     "snapshot": Route("snapshot"),
     "test": Route("test"),
 }
+# What shows, tests or ends a single camera; all else tells of every one.
+OF_ONE = frozenset(route.answer for route in OF_CAMERA.values())
 LONG = re.compile(r"/(?:cameras/([^/]+)|printers/([^/]+)/camera)/([a-z]+)")
 KNOWN = ", ".join([*SHORT, f"/cameras/NAME/{'|'.join(OF_CAMERA)}"])
 
@@ -66,6 +68,14 @@ def find_route(path: str) -> Route | None:
         return SHORT.get(path)
     route = OF_CAMERA.get(match[3])
     return route and attrs.evolve(route, camera=match[1] or match[2])
+
+
+def find_action(route: Route, query: Mapping[str, str]) -> Route:
+    """The page's ``?action=``, as mjpg-streamer spells it; else ``route`` as it is."""
+    action = query.get("action")
+    if route.answer == "page" and action in ("snapshot", "stream"):
+        return Route(action)
+    return route
 
 
 def number(

@@ -11,24 +11,28 @@ browsers add theirs against caches.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from moonraker_prusacam.camera.examination import Examiner
-from moonraker_prusacam.errors import PrusacamError
+from moonraker_prusacam.errors import AccessDenied, PrusacamError
 
-from .camera_answers import CameraAnswers
+from .access import Access
+from .camera_answers import ADMISSION, CameraAnswers
 from .connection import COMMON_HEADERS, Connections, refuse
-from .feed import CameraFeed
-from .routes import KNOWN, find_route
+from .feed import AdmittedFeed, CameraFeed
+from .routes import KNOWN, OF_ONE, find_action, find_route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from moonraker_prusacam.camera import Camera
 
+    from .access import Admission
     from .front import SnapshotFeed
     from .pump import StreamPump
     from .routes import Route
@@ -51,7 +55,9 @@ class WebServer:
         pump: StreamPump,
         status: Callable[[], dict[str, Any]],
         examiner: Examiner | None = None,
+        access: Access | None = None,
     ) -> None:
+        self._access = access or Access()
         self._host = host
         self._port = port
         self._pump = pump
@@ -76,7 +82,7 @@ class WebServer:
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
         self._runner = web.ServerRunner(
-            Connections(self._answer, self._find_snapshots),
+            Connections(self._answer, self._find_snapshots, self._access),
             shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         await self._runner.setup()
@@ -103,7 +109,14 @@ class WebServer:
         """What viewers of ``camera`` are shown."""
         return self._feeds[camera.name]
 
-    def _find_snapshots(self, target: bytes) -> SnapshotFeed | None:
+    def dismiss_all(self) -> None:
+        """End every stream; who is let in opens another one."""
+        for feed in self._feeds.values():
+            feed.dismiss(None)
+
+    def _find_snapshots(
+        self, target: bytes, headers: Sequence[tuple[bytes, bytes]], peer: object
+    ) -> SnapshotFeed | None:
         """What answers a plain request for a snapshot of the first camera."""
         path, _, query = target.partition(b"?")
         is_snapshot = path == b"/snapshot.jpg" or (
@@ -111,31 +124,69 @@ class WebServer:
         )
         if not is_snapshot or b"camera" in query or b"max_age" in query:
             return None
-        return next(iter(self._feeds.values()), None)
+        feed = next(iter(self._feeds.values()), None)
+        if feed is None or self._access.is_open:
+            return feed
+        said = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers
+        ]
+        token = dict(parse_qsl(query.decode("latin-1"))).get("token")
+        try:
+            admission = self._access.admit(peer, said, token, feed.camera.name)
+        except AccessDenied:
+            return None  # aiohttp says so
+        return AdmittedFeed(feed, admission)
+
+    def _admit(self, request: web.BaseRequest, route: Route) -> Admission:
+        """Let a request in, for one camera where it is for one; or AccessDenied."""
+        camera = None
+        if route.answer in OF_ONE:
+            first = next(iter(self._feeds), None)
+            camera = route.camera or request.query.get("camera", first)
+        transport = request.transport
+        peer = None if transport is None else transport.get_extra_info("peername")
+        headers = list(request.headers.items())
+        try:
+            return self._access.admit(peer, headers, request.query.get("token"), camera)
+        except AccessDenied as error:
+            self._access.tell(peer, error)
+            raise
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Find who answers; our errors become a status and JSON."""
+        """Find who answers, for which pages; our errors become a status and JSON."""
+        cors = self._access.default_cors
         route = find_route(request.path)
         if route is None:
-            return refuse(404, "Not Found", f"there is: {KNOWN}")
-        if request.method not in route.methods:
+            answer: web.StreamResponse = refuse(404, "Not Found", f"there is: {KNOWN}")
+        elif request.method not in route.methods:
             allowed = {"Allow": ", ".join(route.methods)}
             detail = f"{request.path} has {' and '.join(route.methods)}"
-            return refuse(405, "Method Not Allowed", detail, allowed)
-        try:
-            return await self._answers[route.answer](request, route)
-        except PrusacamError as error:
-            retry = {"Retry-After": str(RETRY_AFTER_S)} if error.retryable else {}
-            return refuse(error.http_status, type(error).__name__, str(error), retry)
+            answer = refuse(405, "Method Not Allowed", detail, allowed)
+        else:
+            route = find_action(route, request.query)
+            try:
+                request[ADMISSION] = admission = self._admit(request, route)
+                cors = admission.cors
+                answer = await self._answers[route.answer](request, route)
+            except PrusacamError as error:
+                answer = _refuse(error)
+        answer.headers.update(cors.headers)
+        return answer
 
-    async def _page(self, request: web.BaseRequest, route: Route) -> web.StreamResponse:
-        action = request.query.get("action")
-        if action in ("snapshot", "stream"):
-            return await self._answers[action](request, route)
-        if action is not None:
+    async def _page(self, request: web.BaseRequest, _: Route) -> web.StreamResponse:
+        if "action" in request.query:
             detail = "action is neither 'snapshot' nor 'stream'"
             return refuse(404, "Not Found", detail)
         return web.Response(text=PAGE, content_type="text/html", headers=COMMON_HEADERS)
 
     async def _status_json(self, *_: object) -> web.StreamResponse:
         return web.json_response(self._status(), headers=COMMON_HEADERS)
+
+
+def _refuse(error: PrusacamError) -> web.StreamResponse:
+    headers = {}
+    if error.retryable:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="prusacam"'
+    return refuse(error.http_status, type(error).__name__, str(error), headers)

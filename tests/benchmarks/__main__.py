@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from . import (
+    access,
     hindered,
     latency,
     memory,
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Stand], list[Figure]]] = {
     "scan": scan.measure_in_place,
     "feed": scan.measure_feed,
     "snapshots": snapshots.measure,
+    "access": access.measure,
     "streams": streams.measure,
     "ustreamer": streams.measure_ustreamer,
     "http": sources.measure,

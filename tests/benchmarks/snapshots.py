@@ -39,8 +39,8 @@ def measure(stand: Stand) -> list[Figure]:
     bare = stand.bare_snapshots
     engine_rates, bare_rates = [], []
     for _ in range(stand.rounds):
-        bare_rates.append(_ask(stand, bare))
-        engine_rates.append(_ask(stand, engine))
+        bare_rates.append(ask(stand, bare))
+        engine_rates.append(ask(stand, engine))
     pairs = list(zip(engine_rates, bare_rates, strict=True))
     ratio = Spread.of([ours.per_second / floor.per_second for ours, floor in pairs])
     cpu = Spread.of([ours.cpu_us / floor.cpu_us for ours, floor in pairs])
@@ -56,11 +56,12 @@ def measure(stand: Stand) -> list[Figure]:
     ]
 
 
-def _ask(stand: Stand, server: Server) -> Rate:
+def ask(stand: Stand, server: Server, path: str = "/snapshot.jpg") -> Rate:
+    """Poll ``path`` over kept connections; raises ValueError for wrong answers."""
     client = stand.load(
         stand.programs.snapshot_client,
         server.port,
-        path="/snapshot.jpg",
+        path=path,
         connections=CONNECTIONS,
         warmup_s=WARMUP_S * stand.scale,
         seconds=SECONDS * stand.scale,

@@ -91,7 +91,7 @@ static int join(int number, pthread_t *thread, unsigned *seed) {
     uint8_t *head = malloc(4);
     memcpy(head, "head", 4);
     pump_add(&of, ends[0], number & 1, head, 4, rand_r(seed) % 4 ? 0 : 5000000,
-             "viewer", number % 5 ? "one of many" : "fifth");
+             rand_r(seed) % 4 ? 0 : 50000000, "viewer", number % 5 ? "one of many" : "fifth");
     pthread_create(thread, NULL, viewer_thread, (void *)(intptr_t)ends[1]);
     return 1;
 }

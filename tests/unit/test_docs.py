@@ -22,6 +22,7 @@ PARTS = re.split(r"^## (.*)$", PAGE, flags=re.MULTILINE)
 TEXTS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 HEADINGS = {
     "engine": "[engine]",
+    "access": "[access]",
     "camera": "[camera NAME]",
     "connect": "[connect NAME]",
     "timelapse": "[timelapse]",

@@ -36,7 +36,12 @@ MIDDLE = {
     "camera_section",
     "addresses",
     "ini",
+    "host_names",
     "networks",
+    "access_options",
+    "onward_clock",
+    "viewing_tokens",
+    "nginx",
     "option",
     "source_url",
     "camera_options",
@@ -65,6 +70,7 @@ TOP = {
     "role_actions",
     "app",
     "status",
+    "viewing",
     "doctor",
 }
 DOOR = {
@@ -78,8 +84,10 @@ DOOR = {
     "cli_doctor",
     "cli_emulator",
     "cli_gateway",
+    "cli_nginx",
     "cli_prusa_camera",
     "cli_timelapse",
+    "cli_token",
     "cli_trust",
     "__main__",
 }

@@ -194,6 +194,35 @@ async def test_add_when_there_is_no_picture_then_the_first_is_sent_when_it_comes
         await peer.until(1)
 
 
+@pytest.mark.parametrize("is_reading", [True, False])
+async def test_viewer_when_its_time_is_over_then_it_alone_is_closed(
+    twin: Any, is_reading: bool
+) -> None:
+    async with pumping(twin, tick_s=0.02) as (of, channel):
+        near, far = pair(0 if is_reading else SMALL_BUFFER_BYTES)
+        show(channel, 1, 64 if is_reading else BIG_BYTES)
+        async with viewing(of, channel) as other:
+            with far:
+                of.add(near, channel, HEAD, lifetime_s=0.1)
+                await until(lambda: channel.viewers == 2)
+                await until(lambda: channel.viewers == 1)
+                await Peer(far).to_end()
+            assert of.stats.stalled == 0
+            show(channel, 2)
+            await other.until(2)
+
+
+@pytest.mark.parametrize("lifetime_s", [0.0, -5.0, 1e-9])
+async def test_viewer_when_its_time_is_over_already_then_it_is_closed(
+    twin: Any, lifetime_s: float
+) -> None:
+    async with pumping(twin, tick_s=0.02) as (of, channel):
+        near, far = pair(0)
+        with far:
+            of.add(near, channel, HEAD, lifetime_s=lifetime_s)
+            await until(lambda: channel.viewers == 0)
+
+
 async def test_channels_then_each_viewer_sees_its_own(twin: Any) -> None:
     async with pumping(twin) as (of, one):
         other = of.channel()
