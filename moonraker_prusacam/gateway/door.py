@@ -14,14 +14,13 @@ come from this host, or from one that is configured.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs
 
 from moonraker_prusacam.errors import AccessRefused
+from moonraker_prusacam.host_names import host_name, is_home_name
 from moonraker_prusacam.networks import client_address
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from moonraker_prusacam.gateway_options import GatewayConfig
     from moonraker_prusacam.networks import Address
 
-LOCAL_ENDINGS = (".local", ".lan", ".home", ".internal", ".home.arpa", ".localdomain")
 BEARER = "bearer "
 
 
@@ -61,12 +59,12 @@ class Door:
 
     def _check_host(self, request: web.BaseRequest) -> str:
         written = request.headers.getall("Host", [])
-        host = _host_name(f"//{written[0]}") if len(written) == 1 else None
+        host = host_name(written[0]) if len(written) == 1 else None
         if host is None:
             raise AccessRefused(
                 "a request has one Host", http_status=HTTPStatus.BAD_REQUEST
             )
-        if not (_is_local(host) or host in self._config.hosts):
+        if not (is_home_name(host) or host in self._config.hosts):
             raise AccessRefused(
                 f"{host} is a name unknown here; add it to [gateway] hosts",
                 http_status=HTTPStatus.MISDIRECTED_REQUEST,
@@ -75,8 +73,8 @@ class Door:
 
     def _check_origin(self, request: web.BaseRequest, host: str) -> None:
         for origin in request.headers.getall("Origin", []):
-            is_ours = origin.startswith(("http://", "https://"))
-            if is_ours and _host_name(origin) == host:
+            scheme, _, name = origin.partition("://")
+            if scheme in ("http", "https") and host_name(name) == host:
                 continue
             if origin.lower() not in self._config.cors_origins:
                 raise AccessRefused(
@@ -99,23 +97,3 @@ class Door:
             hmac.compare_digest(text.encode(errors="replace"), wanted) for text in shown
         ]
         return any(matches)
-
-
-def _host_name(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    if parts.username is not None or parts.path or parts.query or parts.fragment:
-        return None
-    return (parts.hostname or "").rstrip(".") or None
-
-
-def _is_local(host: str) -> bool:
-    """Whether nobody outside decides where the name leads."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return "." not in host or host.endswith(LOCAL_ENDINGS)
-    return True

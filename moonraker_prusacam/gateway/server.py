@@ -28,11 +28,12 @@ from moonraker_prusacam.errors import (
     UpstreamUnavailable,
 )
 
+from .cameras import Cameras
 from .connection import COMMON_HEADERS, Connection, Connections, refuse
 from .door import Door
 from .message import MAX_MESSAGE_BYTES
 from .methods import METHODS
-from .moonraker import Moonraker, fetch, open_session
+from .moonraker import Moonraker
 from .pace import Paces
 from .relay import asked_headers, relay, relay_picture
 from .routes import ApiRoute, CameraRoute, FileRoute, SocketRoute, find_route
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.gateway_options import GatewayConfig
     from moonraker_prusacam.networks import Address
+    from moonraker_prusacam.viewing_tokens import ViewingTokens
 
     from .methods import Method
     from .pace import Pace
@@ -65,18 +67,22 @@ CALL_STATUS = {-32601: 404, -32602: 400, -32600: 400, -32603: 502}
 class GatewayServer:
     """Serves viewers as ``config`` says; the cameras are those of ``engine_url``.
 
-    ``webcam_paths`` are where a web server would pass on the engine's pages.
+    ``webcam_paths`` are where a web server would pass on the engine's pages; ``tokens``
+    are given where the engine wants some.
     """
 
     def __init__(
-        self, config: GatewayConfig, engine_url: str, webcam_paths: Iterable[str] = ()
+        self,
+        config: GatewayConfig,
+        engine_url: str,
+        webcam_paths: Iterable[str] = (),
+        tokens: ViewingTokens | None = None,
     ) -> None:
         self._config = config
-        self._engine_url = engine_url
         self._webcam_paths = tuple(webcam_paths)
         self._door = Door(config)
         self._moonraker = Moonraker(config.moonraker, config.api_key)
-        self._engine = open_session()
+        self._cameras = Cameras(engine_url, tokens)
         self._pictures = asyncio.Semaphore(MAX_PICTURES)
         self._paces = Paces(CALLS_PER_SECOND, CALLS_AT_ONCE)
         self._viewers: Counter[tuple[str, Address | None]] = Counter()
@@ -90,6 +96,7 @@ class GatewayServer:
 
     async def start(self) -> None:
         """Listen; raises PrusacamError when the address is taken."""
+        await self._cameras.start()
         self._runner = web.ServerRunner(
             Connections(self._answer), shutdown_timeout=SHUTDOWN_TIMEOUT_S
         )
@@ -110,7 +117,7 @@ class GatewayServer:
         if self._runner is not None:
             await self._runner.cleanup()
         await self._moonraker.aclose()
-        await self._engine.close()
+        await self._cameras.aclose()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         with contextlib.ExitStack() as stack:
@@ -230,13 +237,8 @@ class GatewayServer:
     async def _camera(
         self, route: CameraRoute, request: web.BaseRequest, headers: dict[str, str]
     ) -> web.StreamResponse:
-        url = f"{self._engine_url}{route.path}"
-        try:
-            async with fetch(self._engine, request.method, url, {}) as answer:
-                return await relay(request, answer, headers)
-        except UpstreamUnavailable as error:
-            text = "the camera engine does not answer; does 'prusacam run' run?"
-            raise UpstreamUnavailable(text) from error
+        async with self._cameras.fetch(request.method, route.path) as answer:
+            return await relay(request, answer, headers)
 
     async def _watch(self, request: web.BaseRequest, pace: Pace) -> web.StreamResponse:
         # Without compression there is nothing that a small message could blow up to.

@@ -20,6 +20,7 @@ import attrs
 from moonraker_prusacam.addresses import own_url
 from moonraker_prusacam.config import NGINX_PATHS
 from moonraker_prusacam.errors import ConfigError
+from moonraker_prusacam.viewing_tokens import ViewingTokens
 
 from .server import GatewayServer
 
@@ -52,7 +53,9 @@ def make_server(config: Config) -> GatewayServer:
     if config.gateway is None:
         raise ConfigError("there is no [gateway] section, so the gateway is off")
     url, paths = engine_url(config.engine), webcam_paths(config)
-    return GatewayServer(config.gateway, url, paths)
+    wants_token = config.access.require_token
+    tokens = ViewingTokens(config.engine.state_path) if wants_token else None
+    return GatewayServer(config.gateway, url, paths, tokens)
 
 
 async def run(config: Config) -> None:

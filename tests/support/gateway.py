@@ -18,7 +18,9 @@ from moonraker_prusacam.gateway.server import GatewayServer
 from moonraker_prusacam.gateway_options import GatewayConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from moonraker_prusacam.viewing_tokens import ViewingTokens
 
 WAIT_S = 10.0
 JPEG = b"\xff\xd8picture\xff\xd9"
@@ -125,9 +127,12 @@ class FakeMoonraker:
 
 
 class FakeEngine:
-    """An engine with one endless stream, whose frames are numbered."""
+    """An engine with one endless stream; 401 unless ``admits`` the query."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, admits: Callable[[Mapping[str, str]], bool] = lambda _: True
+    ) -> None:
+        self._admits = admits
         self.targets: list[str] = []
         self.written = 0
         self.is_closed = asyncio.Event()
@@ -147,6 +152,8 @@ class FakeEngine:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         self.targets.append(f"{request.method} {request.raw_path}")
+        if not self._admits(request.query):
+            return web.Response(status=401)
         if "snapshot" in request.path:
             return web.Response(
                 body=JPEG,
@@ -169,11 +176,15 @@ class FakeEngine:
 
 @asynccontextmanager
 async def gateway(
-    moonraker: str, engine: str = "http://127.0.0.1:9", **options: Any
+    moonraker: str,
+    engine: str = "http://127.0.0.1:9",
+    *,
+    tokens: ViewingTokens | None = None,
+    **options: Any,
 ) -> AsyncIterator[GatewayServer]:
     """A gateway on a free port; its ``port`` says which."""
     config = GatewayConfig(host="127.0.0.1", port=0, moonraker=moonraker, **options)
-    server = GatewayServer(config, engine, ("/webcam2/",))
+    server = GatewayServer(config, engine, ("/webcam2/",), tokens)
     try:
         await server.start()
         yield server

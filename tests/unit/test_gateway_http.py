@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from moonraker_prusacam.errors import ConfigErrors, PrusacamError
+from moonraker_prusacam.errors import AccessDenied, ConfigErrors, PrusacamError
 from moonraker_prusacam.gateway import connection, relay
 from moonraker_prusacam.gateway import server as gateway_server
 from moonraker_prusacam.gateway.service import make_server
 from moonraker_prusacam.gateway_options import GatewayConfig
 from moonraker_prusacam.networks import Networks, networks
 from moonraker_prusacam.secret import Secret
+from moonraker_prusacam.viewing_tokens import DAY_S, ViewingTokens
 from tests.support.gateway import (
     JPEG,
     FakeEngine,
@@ -348,6 +349,34 @@ async def test_snapshot_when_asked_for_then_the_engines(
     assert engine.targets == [*["GET /snapshot.jpg"] * 3, "HEAD /snapshot.jpg"]
 
 
+async def test_cameras_when_the_engine_wants_tokens_then_the_gateway_shows_its_own(
+    moonraker: FakeMoonraker, tmp_path: Path
+) -> None:
+    tokens, shown = ViewingTokens(tmp_path), ViewingTokens(tmp_path)
+    await asyncio.to_thread(tokens.load)
+
+    def check(query: Mapping[str, str]) -> bool:
+        try:
+            return tokens.check(query.get("token"), None) > DAY_S
+        except AccessDenied:
+            return False
+
+    async with (
+        FakeEngine(check) as engine,
+        gateway(moonraker.url, engine.url, tokens=shown) as server,
+    ):
+        path = "/webcam2/?action=snapshot&token=***"
+        assert (await get(server.port, path))[0] == 200
+        # Revoked: another key, in the same file.
+        await asyncio.to_thread(tokens.revoke)
+        status, headers, body = await get(server.port, "/snapshot.jpg?camera=a")
+        assert (status, body) == (200, JPEG)
+        assert len(engine.targets) == 3
+        assert "***" not in "".join(engine.targets)
+        assert engine.targets[-1].startswith("GET /snapshot.jpg?camera=a&token=")
+        assert engine.targets[-1].rpartition("=")[2] not in f"{headers} {body!r}"
+
+
 async def test_stream_when_the_viewer_stops_reading_then_the_engine_is_not_read(
     moonraker: FakeMoonraker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,7 +472,7 @@ async def test_service_when_made_of_a_file_then_finds_engine_and_secrets(
     key.write_text("hunter2\n")
     text = (
         f"[gateway]\nmoonraker: http://printer:7125/a/\napi_key_file: {key}\n"
-        "hosts: Printer.Example.org, b.example\ncors_origins: HTTP://My.Page/\n"
+        "hosts: Printer.Example.org, b.example\ncors_origins: HTTP://My.Page\n"
         "[engine]\nhost: ::\nport: 8082\n[camera a]\nsource: test:\n"
         "webcam_url: /cam\n[camera b]\nsource: test:\nwebcam_url: http://b/\n"
     )
@@ -454,7 +483,7 @@ async def test_service_when_made_of_a_file_then_finds_engine_and_secrets(
     assert made.gateway.cors_origins == ("http://my.page",)
     assert "hunter2" not in repr(made)
     server = make_server(made)
-    assert server._engine_url == "http://[::1]:8082"
+    assert server._cameras._url == "http://[::1]:8082"
     assert server._webcam_paths == ("/cam/", "/webcam3/")
     await server.aclose()
 
@@ -464,8 +493,9 @@ async def test_service_when_made_of_a_file_then_finds_engine_and_secrets(
     [
         ("networks: 10.0.0.1/8", "that is 10.0.0.0/8"),
         ("hosts: a b!", "'b!' is not the name of a host"),
-        ("cors_origins: printer", "'printer' does not start with"),
-        ("cors_origins: http://a/b", "has a path"),
+        ("cors_origins: printer", "'printer' is no origin"),
+        ("cors_origins: http://a/b", "is no origin"),
+        ("cors_origins: *", "would let every page read"),
         ("moonraker: http://a:b@c", "has more than a host"),
         ("max_viewers: 0", "0 is not from 1 to 256"),
         ("token_file: token", "is not the absolute path"),
