@@ -54,6 +54,7 @@ COST_AT_ONCE = 600.0
 SOCKETS_PER_SECOND = 1.0
 SOCKETS_AT_ONCE = 32.0
 UNAUTHORIZED = "Unauthorized"
+DISTRUSTED = "Moonraker does not let the gateway in; the gateway's log has more"
 
 
 def open_socket(info: AddrInfoType) -> socket.socket:
@@ -116,12 +117,17 @@ class Moonraker:
                 if response.status != 200:
                     self._refused(response.status)
                 answer = await response.json(content_type=None)
+        except UpstreamUnavailable:
+            raise
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise self._unavailable(error) from error
-        self._available()
-        if not isinstance(answer, dict) or "result" not in answer:
-            raise self.refusal(answer)
-        return answer["result"]
+        if isinstance(answer, dict) and "result" in answer:
+            self._available()
+            return answer["result"]
+        refused = self.refusal(answer)
+        if refused.message == UNAUTHORIZED:
+            raise UpstreamUnavailable(DISTRUSTED)
+        raise refused
 
     async def connect(self) -> aiohttp.ClientWebSocketResponse:
         """A WebSocket, when Moonraker is back if it is just being restarted."""
@@ -185,7 +191,7 @@ class Moonraker:
             f"refuses the gateway with HTTP {status}; is [gateway] moonraker right, "
             "and does Moonraker trust this host, or api_key_file hold its key?"
         )
-        raise UpstreamUnavailable(f"Moonraker refuses the gateway (HTTP {status})")
+        raise UpstreamUnavailable(DISTRUSTED)
 
 
 @asynccontextmanager

@@ -38,6 +38,7 @@ class FakeMoonraker:
         self.errors: dict[str, tuple[int, str]] = {}
         self.files: dict[str, bytes] = {}
         self.silent: set[str] = set()
+        self.status = 200
         self.sockets: list[web.WebSocketResponse] = []
         self.url = ""
         self._changed = asyncio.Condition()
@@ -89,6 +90,8 @@ class FakeMoonraker:
         self.headers.append(dict(request.headers))
         if request.path == "/websocket":
             return await self._watch(request)
+        if self.status != 200:
+            return web.Response(status=self.status)
         if request.path == "/server/jsonrpc":
             return web.json_response(await self._answer(await request.text()))
         if (content := self.files.get(request.path)) is not None:

@@ -224,6 +224,21 @@ async def test_moonraker_when_it_refuses_then_its_words(
         assert (status, words(body)) == (404, "Invalid job uid: 5")
 
 
+@pytest.mark.parametrize("is_key_wrong", [False, True])
+async def test_moonraker_when_it_does_not_trust_the_gateway_then_502_and_the_log_helps(
+    moonraker: FakeMoonraker, caplog: pytest.LogCaptureFixture, is_key_wrong: bool
+) -> None:
+    moonraker.errors["printer.info"] = (-32602, "Unauthorized")
+    if is_key_wrong:
+        moonraker.status = 401
+    async with gateway(moonraker.url) as server:
+        status, _, body = await get(server.port, "/printer/info")
+    assert status == 502
+    assert words(body).startswith("Moonraker does not let the gateway in")
+    assert "api_key_file" in caplog.text
+    assert "does not answer" not in caplog.text
+
+
 async def test_api_key_when_configured_then_moonraker_gets_it_and_nobody_else(
     moonraker: FakeMoonraker,
 ) -> None:
