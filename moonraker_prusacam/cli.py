@@ -37,6 +37,7 @@ from .cli_completion import completion
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
+from .cli_gateway import gateway
 from .cli_nginx import nginx
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
@@ -81,6 +82,7 @@ main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
 main.add_command(prusa_camera)
+main.add_command(gateway)
 main.add_command(nginx)
 main.add_command(token)
 
@@ -95,6 +97,8 @@ def run(file: Path) -> None:
     from .app import run as run_engine
 
     config = load(file)
+    if not (config.cameras or config.prusa_cameras):
+        fail(f"{file}: there is no [camera NAME] section, so there is nothing to do")
     configure(config.engine.log_level)
     perform(run_engine(config))
 

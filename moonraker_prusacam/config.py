@@ -27,6 +27,7 @@ from .connect_options import TRIGGER_SCHEMES as TRIGGER_SCHEMES
 from .connect_options import ConnectConfig as ConnectConfig
 from .connect_options import token as token
 from .errors import ConfigError, ConfigErrors
+from .gateway_options import GatewayConfig as GatewayConfig
 from .option import (
     address,
     choice,
@@ -114,6 +115,7 @@ class Config:
     timelapse: TimelapseConfig | None = None
     tracks: tuple[TrackConfig, ...] = ()
     prusa_cameras: tuple[PrusaCameraConfig, ...] = ()
+    gateway: GatewayConfig | None = None
     access: AccessConfig = AccessConfig()
     file: Path | None = attrs.field(default=None, eq=False)
 
@@ -154,6 +156,7 @@ SECTIONS: dict[str, type[Any]] = {
     "timelapse": TimelapseConfig,
     "track": TrackConfig,
     "prusa_camera": PrusaCameraConfig,
+    "gateway": GatewayConfig,
 }
 NAMED = ("camera", "connect", "track", "prusa_camera")
 
@@ -227,8 +230,9 @@ class _Reader:
                     secret = upload.token or stored
                     uploads.append(attrs.evolve(upload, token=secret))
         timelapse, tracks = self._read_tracks(sections, known)
-        is_prusa = any(one.name.startswith("prusa_camera ") for one in sections)
-        if not known and not is_prusa:
+        gateway = self._read_gateway(sections)
+        kinds = {section.name.partition(" ")[0] for section in sections}
+        if not known and not kinds & {"prusa_camera", "gateway"}:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
         elif not known and timelapse is not None:
             self._fail(
@@ -244,8 +248,20 @@ class _Reader:
             timelapse,
             tracks,
             self._read_prusa_cameras(sections),
+            gateway,
             self._read_access(sections),
         )
+
+    def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:
+        for section in sections:
+            if section.name == "gateway":
+                return self._build(
+                    GatewayConfig,
+                    section,
+                    api_key=self._stored(section, "api_key_file", secret_text),
+                    token=self._stored(section, "token_file", secret_text),
+                )
+        return None
 
     def _read_access(self, sections: list[ini.Section]) -> AccessConfig:
         for section in sections:

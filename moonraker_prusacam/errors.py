@@ -50,6 +50,11 @@
     │   ├─ VideoNotFound           no video of ours of that name  (LookupError)
     │   ├─ TimelapseOptionError    an option or a name is wrong   (ValueError)
     │   └─ RenderError             ffmpeg failed
+    ├─ GatewayError                the read-only gateway
+    │   ├─ AccessRefused           who asks may not watch         (PermissionError)
+    │   ├─ CallRefused             a call that does not pass
+    │   ├─ TooManyViewers          one more than there may be
+    │   └─ UpstreamUnavailable     what is behind it is absent    (ConnectionError)
     ├─ EmulatorError               a local stand-in could not do its part
     └─ ClosedError                 used after ``aclose``
 
@@ -412,6 +417,43 @@ class RenderError(TimelapseError):
         super().__init__(message)
         self.returncode = returncode
         self.stderr_tail = stderr_tail
+
+
+class GatewayError(PrusacamError):
+    """The read-only gateway does not answer as it was asked to."""
+
+    http_status = 403
+
+
+class AccessRefused(GatewayError, PermissionError):
+    """Who asks may not watch, or asks in a way that browsers must not."""
+
+    def __init__(self, message: str, *, http_status: int = 403) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class CallRefused(GatewayError):
+    """A call is refused, by us or by Moonraker; ``code`` is that of JSON-RPC."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class TooManyViewers(GatewayError):
+    """There are as many viewers as there may be."""
+
+    retryable = True
+    http_status = 503
+
+
+class UpstreamUnavailable(GatewayError, ConnectionError):
+    """Moonraker or the engine is absent, silent, or answers nonsense."""
+
+    retryable = True
+    http_status = 502
 
 
 class EmulatorError(PrusacamError):
