@@ -19,18 +19,19 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TextIO
 
-from .log_file import LogFile
 from .log_limit import LogLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from .log_file import LogFile
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 MAX_QUEUED = 1000
 """Lines that may wait for the disk; what comes then is counted and left out."""
 DRAIN_TIMEOUT_S = 3.0
-"""How long the end of the program waits for a disk that does not take the last lines."""
+"""How long the end of the program waits for a disk that takes no lines."""
 # Both write a line for every request or packet at INFO.
 QUIET = ("aiohttp.access", "engineio.client", "socketio.client")
 

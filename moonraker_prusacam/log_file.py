@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A log in Moonraker's folder of logs, which never grows large and never hurts.
 
-Mainsail and Fluidd list that folder. A disk that is full, read-only or gone costs lines
-of the log, which are counted, and nothing else. Whoever moves or removes the file gets a
-new one.
+Mainsail and Fluidd list that folder. A disk that is full, read-only or gone costs
+lines of the log, which are counted, and nothing else. Whoever moves or removes the file
+gets a new one.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LogFile(logging.handlers.RotatingFileHandler):
         return not os.path.samestat(there, os.fstat(self.stream.fileno()))
 
     def _let_go(self) -> None:
-        stream, self.stream = self.stream, None  # type: ignore[assignment]
+        stream, self.stream = self.stream, None
         if stream is not None:
             with contextlib.suppress(OSError):  # what it could not write is counted
                 stream.close()

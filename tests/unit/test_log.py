@@ -127,18 +127,18 @@ def test_logging_when_given_a_level_then_to_standard_error(
 
 def test_logging_when_to_a_file_too_then_once_in_each(tmp_path: Path) -> None:
     error, file = tmp_path / "stderr", tmp_path / "prusacam.log"
-    with bare_root(), standard_error(error):
-        with logging_to("info", LogFile(file, 10_000, 2, "header")):
-            log.warning("smoke")
+    both = LogFile(file, 10_000, 2, "header")
+    with bare_root(), standard_error(error), logging_to("info", both):
+        log.warning("smoke")
     assert error.read_text().count("WARNING test_log: smoke\n") == 1
     assert file.read_text().count("WARNING test_log: smoke\n") == 1
 
 
 def test_logging_when_standard_error_is_the_file_then_once(tmp_path: Path) -> None:
     file = tmp_path / "prusacam.log"
-    with bare_root(), standard_error(file):
-        with logging_to("info", LogFile(file, 10_000, 2, "header")):
-            log.warning("smoke")
+    same = LogFile(file, 10_000, 2, "header")
+    with bare_root(), standard_error(file), logging_to("info", same):
+        log.warning("smoke")
     assert file.read_text().count("smoke") == 1
 
 
