@@ -39,7 +39,8 @@ from .errors import CameraNotFound
 from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
 from .role_actions import RoleActions
-from .status import camera_status, hot_path
+from .service import Supervisor
+from .status import camera_status, headline, hot_path
 from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
 from .timelapse.video.poster import make_video_poster
@@ -339,6 +340,10 @@ async def run(config: Config) -> None:
     loop.set_default_executor(ThreadPoolExecutor(MAX_THREADS, "prusacam"))
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    async with Engine(config):
-        await stop.wait()
-        log.info("prusacam stops")
+    async with Engine(config) as engine:
+        supervisor = Supervisor(
+            os.environ, lambda: headline(engine.status()), engine.pump.has_turned
+        )
+        async with supervisor:
+            await stop.wait()
+            log.info("prusacam stops")
