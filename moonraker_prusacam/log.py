@@ -70,15 +70,9 @@ class StateLog:
         self._repeats = 0
 
     def report(
-        self,
-        state: str,
-        level: int = logging.WARNING,
-        error: BaseException | None = None,
+        self, state: str, level: int = logging.WARNING, *, with_traceback: bool = False
     ) -> bool:
-        """Log ``state`` unless it is the one told last; True if it was logged.
-
-        ``error`` is told with its traceback: it is a mistake in this program.
-        """
+        """Log ``state`` unless it is the one told last; True if it was logged."""
         if state == self._state:
             self._repeats += 1
             return False
@@ -89,11 +83,15 @@ class StateLog:
             self._subject,
             state,
             repeats,
-            exc_info=error,
+            exc_info=with_traceback,
             extra={"subject": self._subject},
         )
         self._state, self._repeats = state, 0
         return True
+
+    def exception(self) -> None:
+        """Report the exception of now, a mistake of ours, with its traceback."""
+        self.report(repr(sys.exception()), logging.ERROR, with_traceback=True)
 
     def repeat(self) -> None:
         """Count one more of the state told last, in whatever words."""

@@ -74,8 +74,8 @@ def test_state_when_a_mistake_of_ours_then_one_traceback(
     for _ in range(3):
         try:
             _ = 1 / 0
-        except ZeroDivisionError as error:
-            reporter.report("failed", logging.ERROR, error)
+        except ZeroDivisionError:
+            reporter.exception()
     assert caplog.text.count("Traceback") == 1
 
 
