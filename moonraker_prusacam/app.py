@@ -81,6 +81,7 @@ class Engine:
             self.pump,
             self.status,
             self.examiner,
+            self.metrics,
         )
         self.uploaders: list[SnapshotUploader] = []
         self.roles: dict[str, CameraRole] = {}
@@ -228,6 +229,10 @@ class Engine:
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
         }
 
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The status for Prometheus, and its type; ``accept`` is what is asked for."""
+        return await asyncio.to_thread(_expose, self.status(), accept)
+
     def timelapse_status(self) -> dict[str, Any]:
         """The job of now and the newest one that is over."""
         if self.timelapse is None:
@@ -331,6 +336,13 @@ class Engine:
             self.control.broadcast(method, params)
 
         return notify
+
+
+def _expose(status: dict[str, Any], accept: str) -> tuple[bytes, str]:
+    # Loaded for the first who asks: most hosts have no Prometheus.
+    from .metrics import expose
+
+    return expose(status, accept)
 
 
 async def run(config: Config) -> None:

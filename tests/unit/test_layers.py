@@ -59,6 +59,7 @@ MIDDLE = {
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
 TOP = {
     "methods",
+    "metrics",
     "camera_methods",
     "video_methods",
     "prusa_camera_methods",
