@@ -17,6 +17,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -198,7 +199,7 @@ def try_out(work: Path) -> None:
             until_healthy(images[name])
         status = json.loads(fetch(images["moonraker"], STATUS_URL))["result"]
         say(f"the component says: {json.dumps(status)[:300]}")
-        assert status["connected"], status
+        assert status["cameras"][0]["state"] == "live", status
         picture = fetch(images["engine"], SNAPSHOT_URL)
         assert picture.startswith(b"\xff\xd8"), picture[:100]
         say(f"{SNAPSHOT_URL}: a JPEG of {len(picture)} bytes")
@@ -206,8 +207,10 @@ def try_out(work: Path) -> None:
         assert owners == {1000}, owners
     finally:
         for process in running:
-            # unshare(1) passes no signal on: its child is the first of a namespace.
-            run("pkill", "-TERM", "-P", str(process.pid))
+            # unshare(1) passes no signal on; its child is the first of a namespace.
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGTERM)
             process.wait(STOP_TIMEOUT_S)
     say("both ended when they were told to")
 

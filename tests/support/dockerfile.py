@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import cast
 
 import attrs
 from dockerfile_parse import DockerfileParser
@@ -51,7 +52,9 @@ class Stage:
 
 def stages(text: str) -> list[Stage]:
     """The stages of a Dockerfile, in their order."""
-    parser = DockerfileParser(fileobj=io.BytesIO(text.encode()))
+    # It wants bytes, whatever its types say.
+    file = cast("io.StringIO", io.BytesIO(text.encode()))
+    parser = DockerfileParser(fileobj=file)
     found: list[tuple[str, str, list[tuple[str, str]]]] = []
     for part in parser.structure:
         instruction, value = part["instruction"], part["value"]
