@@ -18,14 +18,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from .table import KEYS, LABELS, TABLE, Kind
+from .row import Kind
+from .table import KEYS, LABELS, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prometheus_client.core import Metric
 
-    from .table import Row
+    from .row import Row
 
 OPENMETRICS = "application/openmetrics-text"
 PLAIN_TYPE = "text/plain; version=0.0.4; charset=utf-8"

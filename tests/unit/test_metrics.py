@@ -11,6 +11,8 @@ import copy
 import json
 import math
 import re
+import shutil
+import subprocess
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,8 @@ from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import loads
 from moonraker_prusacam.control import connect
 from moonraker_prusacam.metrics import expose, leaves
-from moonraker_prusacam.metrics.table import NOT_METRICS, TABLE, Kind
+from moonraker_prusacam.metrics.row import Kind
+from moonraker_prusacam.metrics.table import NOT_METRICS, TABLE
 from tests.support.prusa_engine import print_event
 from tests.support.viewers import HttpClient, StrictParser
 
@@ -382,3 +385,47 @@ def test_page_when_read_then_it_tells_of_every_metric(status: dict[str, Any]) ->
         for row in TABLE.values()
     }
     assert told == families
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="Debian's package prometheus has promtool")
+def test_metrics_when_promtool_reads_them_then_no_complaint(
+    status: dict[str, Any],
+) -> None:
+    text = expose(status, "")[0]
+    done = subprocess.run(
+        [str(PROMTOOL), "check", "metrics"],
+        input=text,
+        capture_output=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="Debian's package prometheus has promtool")
+def test_rules_of_the_page_when_promtool_reads_them_then_success(
+    tmp_path: Path,
+) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    (rules,) = [block for block in blocks if block.startswith("groups:")]
+    file = tmp_path / "rules.yml"
+    file.write_text(rules)
+    done = subprocess.run(
+        [str(PROMTOOL), "check", "rules", str(file)],
+        capture_output=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_rules_of_the_page_when_read_then_their_metrics_exist(
+    status: dict[str, Any],
+) -> None:
+    known = {name for name, _ in samples(expose(status, "")[0].decode())}
+    used = set(re.findall(r"expr: .*?(prusacam_[a-z_]+)", PAGE.read_text()))
+    assert used
+    assert used - known == set()
