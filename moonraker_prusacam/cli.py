@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import base64
+import faulthandler
 import json
 import os
 import platform
@@ -88,6 +89,8 @@ def run(file: Path) -> None:
     from .app import run as run_engine
 
     config = load(file)
+    # An engine that hangs is aborted by systemd's watchdog: the journal tells where.
+    faulthandler.enable()
     with logging_to(config.engine.log_level, _log_file(config.engine)):
         perform(run_engine(config))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -272,6 +273,15 @@ def test_run_when_the_process_is_stopped_then_beats_end_until_it_goes_on(
         finally:
             _signal(engine, "CONT")
         listener.hear_until("WATCHDOG=1")
+
+
+def test_run_when_the_watchdog_aborts_it_then_it_says_where_it_was(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, configure(tmp_path)) as engine:
+        assert engine.stop(signal.SIGABRT) == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in engine.log
+    assert "Current thread" in engine.log
 
 
 def test_run_when_it_cannot_begin_then_never_ready(
