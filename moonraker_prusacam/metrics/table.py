@@ -176,6 +176,25 @@ CONNECT = {
     ),
     "alarm": gauge("prusacam_connect_alarm", "1 when uploads have failed for long"),
     "next_in_s": gauge("prusacam_connect_next_seconds", "Until the next snapshot"),
+    "interval_s": gauge(
+        "prusacam_connect_interval_seconds", "Between snapshots, where time decides"
+    ),
+    "paused": gauge("prusacam_connect_paused", "1 while Prusa Connect wants none"),
+}
+
+CAMERA_ROLE = {
+    "state": state(
+        "prusacam_camera_role_state", "1 for the state of now", SessionState
+    ),
+    "sessions": counter(
+        "prusacam_camera_role_sessions", "How often Prusa Connect was connected to"
+    ),
+    "answered": counter("prusacam_camera_role_answered", "What it asked and was told"),
+    "refused": counter("prusacam_camera_role_refused", "What it asked and was not"),
+    "ignored": counter(
+        "prusacam_camera_role_ignored", "Events of other kinds than a camera knows"
+    ),
+    "malformed": counter("prusacam_camera_role_malformed", "What made no sense"),
 }
 
 _OF_PRUSA_JOBS = {
@@ -249,6 +268,7 @@ TABLE = {
     **_under("cameras.*.streams.*", VIEWER),
     **_under("timelapse", TIMELAPSE),
     **_under("connect.*", CONNECT),
+    **_under("camera_roles.*", CAMERA_ROLE),
     **_under("prusa_cameras.*", PRUSA_CAMERA),
 }
 
@@ -261,6 +281,7 @@ LABELS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
     "timelapse.active": lambda job: _job_labels("active", job),
     "timelapse.last": lambda job: _job_labels("last", job),
     "connect.*": lambda upload: {"camera": upload["camera"]},
+    "camera_roles.*": lambda role: {"camera": role["camera"]},
     "prusa_cameras.*": lambda camera: {"camera": camera["name"]},
 }
 """What tells the things at a place apart."""
@@ -276,6 +297,7 @@ NOT_METRICS = {
             "cameras.*.streams.*.address",
             "cameras.*.streams.*.viewer",
             "connect.*.camera",
+            "camera_roles.*.camera",
             "prusa_cameras.*.name",
             "prusa_cameras.*.jobs.*.camera",
             "prusa_cameras.*.last.camera",
@@ -301,6 +323,13 @@ NOT_METRICS = {
                 for name in (
                     *("server", "trigger_scheme", "chosen_in", "upload_when"),
                     *("error", "hint"),
+                )
+            ),
+            *(
+                f"camera_roles.*.{name}"
+                for name in (
+                    *("reason", "advice", "server"),
+                    *("last_malformed", "last_refused"),
                 )
             ),
             *(f"prusa_cameras.*.{name}" for name in ("reason", "advice")),

@@ -33,7 +33,7 @@ from tests.support.prusa_engine import print_event
 from tests.support.viewers import HttpClient, StrictParser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from moonraker_prusacam.metrics import Leaf
 
@@ -54,6 +54,7 @@ source: tcp://127.0.0.1:9
 [connect front]
 token: {token}
 server: http://127.0.0.1:9
+answer_as_camera: True
 [prusa_camera buddy]
 token: {token}
 fingerprint: 0123456789abcdef
@@ -182,6 +183,26 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def status(told: dict[str, Any]) -> dict[str, Any]:
     """A copy that the test may change."""
     return copy.deepcopy(told)
+
+
+def lists(value: Any, path: str = "") -> Iterator[tuple[str, int]]:
+    """Every list of a status, with how many items it has."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from lists(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        yield path, len(value)
+        for inner in value:
+            yield from lists(inner, f"{path}.*")
+
+
+def test_status_when_it_is_examined_then_no_list_hides_its_fields(
+    status: dict[str, Any],
+) -> None:
+    most: dict[str, int] = {}
+    for path, length in lists(status):
+        most[path] = max(length, most.get(path, 0))
+    assert [path for path, length in most.items() if not length] == []
 
 
 def test_status_when_it_has_a_field_then_a_metric_or_named_as_none(
