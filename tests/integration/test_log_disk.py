@@ -46,10 +46,10 @@ def mount(*arguments: str) -> None:
 
 def fill(folder: Path) -> Path:
     ballast = folder / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    # Without a buffer, which would be written once more at the end.
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
-            file.flush()
     return ballast
 
 
