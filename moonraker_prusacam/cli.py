@@ -90,7 +90,8 @@ def run(file: Path) -> None:
 
     config = load(file)
     # An engine that hangs is aborted by systemd's watchdog: the journal tells where.
-    faulthandler.enable()
+    if sys.stderr is not None:
+        faulthandler.enable()
     with logging_to(config.engine.log_level, _log_file(config.engine)):
         perform(run_engine(config))
 

@@ -172,25 +172,26 @@ class _Writer(logging.handlers.QueueHandler):
 
 def _standard_error() -> logging.Handler:
     handler: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
-    in_journal = _is_journal(os.environ.get("JOURNAL_STREAM", ""))
-    handler.setFormatter(
-        JournalFormatter() if in_journal else logging.Formatter(FORMAT)
-    )
+    stat = _stat_of_standard_error()
+    told = os.environ.get("JOURNAL_STREAM", "")
+    if stat is not None and told == f"{stat.st_dev}:{stat.st_ino}":
+        handler.setFormatter(JournalFormatter())
+    else:
+        handler.setFormatter(logging.Formatter(FORMAT))
     return handler
-
-
-def _is_journal(told: str) -> bool:
-    """Whether standard error is the stream that systemd told of, as device:inode."""
-    try:
-        stat = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # closed, or none of the system's
-        return False
-    return told == f"{stat.st_dev}:{stat.st_ino}"
 
 
 def _is_standard_error(path: Path) -> bool:
     """Whether whoever started us sends standard error to the file itself."""
+    stat = _stat_of_standard_error()
     try:
-        return os.path.samestat(os.fstat(sys.stderr.fileno()), path.stat())
-    except (OSError, ValueError):
+        return stat is not None and os.path.samestat(stat, path.stat())
+    except OSError:
         return False
+
+
+def _stat_of_standard_error() -> os.stat_result | None:
+    try:
+        return os.fstat(sys.stderr.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or none of the system's
+        return None

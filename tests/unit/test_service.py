@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -22,9 +23,11 @@ from moonraker_prusacam import service
 from moonraker_prusacam.service import MAX_STATUS_CHARACTERS, Supervisor
 from moonraker_prusacam.status import headline
 from tests.support.command_line import (
+    COMMAND,
     Feed,
     RunningEngine,
     configure,
+    environment,
     running,
 )
 
@@ -291,6 +294,23 @@ def test_run_when_the_watchdog_aborts_it_then_it_says_where_it_was(
         assert engine.stop(signal.SIGABRT) == -signal.SIGABRT
     assert "Fatal Python error: Aborted" in engine.log
     assert "Current thread" in engine.log
+
+
+def test_run_when_standard_error_is_closed_then_it_serves_and_logs(
+    tmp_path: Path,
+) -> None:
+    file = configure(tmp_path)
+    command = shlex.join([*COMMAND, "run", "-c", str(file)])
+    listener = Listener(f"{tmp_path}/notify")
+    told = environment(tmp_path) | {"NOTIFY_SOCKET": listener.name}
+    with subprocess.Popen(["sh", "-c", f"exec {command} 2>&-"], env=told) as engine:
+        try:
+            listener.hear_until("READY=1")
+        finally:
+            engine.terminate()
+            assert engine.wait(WAIT_S) == 0
+            listener.close()
+    assert "prusacam stops" in (tmp_path / "logs" / "prusacam.log").read_text()
 
 
 def test_run_when_it_cannot_begin_then_never_ready(
