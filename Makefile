@@ -6,6 +6,7 @@
 # make fuzz [FUZZ_SECONDS=60]   hostile streams against the scanner; needs clang
 # make cross           the C core on 64- and 32-bit ARM, emulated; names what it needs
 # make docs            the parts of docs/ that the code describes
+# make wheels          source distribution and wheels, for ARM as well; into dist/
 # make proto           the Python modules of proto/
 # make format          let ruff lay out the code
 #
@@ -26,7 +27,7 @@ export PRUSACAM_MOONRAKER_PYTHON ?= $(CURDIR)/$(MOONRAKER)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types unit integration bench bench-timelapse fuzz cross \
-        endurance docs proto format clean
+        endurance docs proto wheels format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -79,6 +80,10 @@ endurance: .venv/test.stamp
 
 cross: .venv/test.stamp
 	@$(BIN)/python -m tests.native.cross
+
+wheels: .venv/test.stamp
+	@$(BIN)/python -m pip install $(PIP_FLAGS) --editable '.[wheels]'
+	@.ci/wheels
 
 format: .venv/test.stamp
 	@$(BIN)/ruff check --fix .

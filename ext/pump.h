@@ -103,6 +103,7 @@ typedef struct pump {
     pump_stats stats;
     int stopping;
     int dismissed;            /* there are viewers that the thread is to close */
+    uint64_t turns;           /* of the thread, which is alive while they rise */
     int64_t stall_ns, repeat_ns, tick_ns;
     int epoll, wake;
     viewer *viewers;          /* the thread's own list */
@@ -277,6 +278,15 @@ static inline int pump_dismiss(pump *p, int number, const char *name) {
     if (count > 0)
         pump_poke(p);
     return count;
+}
+
+/* How often the thread has turned; it is made to once more. */
+static inline uint64_t pump_ask_turns(pump *p) {
+    pthread_mutex_lock(&p->lock);
+    uint64_t turns = p->turns;
+    pthread_mutex_unlock(&p->lock);
+    pump_poke(p);
+    return turns;
 }
 
 static inline pump_stats pump_read_stats(pump *p) {

@@ -94,6 +94,7 @@ cdef extern from "pump_thread.h" nogil:
     int pump_read_delays(pump *p, int number, uint32_t *delays_us)
     int64_t pump_now_ns()
     pump_stats pump_read_stats(pump *p)
+    uint64_t pump_ask_turns(pump *p)
     long pump_watching(pump *p, int number)
     payload *pump_take_released(pump *p)
     void pump_stop(pump *p)
@@ -221,6 +222,7 @@ cdef class StreamPump:
     cdef bint _closed
     cdef int _lowat_bytes
     cdef object _thread
+    cdef object _turns
 
     def __cinit__(self):
         self._native = <pump *>calloc(1, sizeof(pump))
@@ -239,6 +241,7 @@ cdef class StreamPump:
         self._max_viewers = max_viewers
         self._lowat_bytes = notsent_lowat_bytes
         self._thread = None
+        self._turns = None
         self._closed = False
         if pump_open(
             self._native,
@@ -327,6 +330,13 @@ cdef class StreamPump:
             frames=stats.frames,
             bytes=stats.bytes,
         )
+
+    def has_turned(self):
+        """Whether the thread has turned since this was last asked; it is woken to."""
+        if self._thread is None:
+            return True
+        before, self._turns = self._turns, pump_ask_turns(self._native)
+        return self._thread.is_alive() and before != self._turns
 
     async def aclose(self):
         """Close all streams and end the thread. Idempotent."""

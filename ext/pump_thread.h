@@ -303,6 +303,7 @@ static inline void pump_run(pump *p) {
         pthread_mutex_lock(&p->lock);
         int is_stopping = p->stopping, must_close = p->dismissed;
         p->dismissed = 0;
+        p->turns++;
         pthread_mutex_unlock(&p->lock);
         pump_welcome(p);
         if (is_stopping)

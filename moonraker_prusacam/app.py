@@ -39,7 +39,8 @@ from .errors import CameraNotFound
 from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
 from .role_actions import RoleActions
-from .status import camera_status, hot_path
+from .service import Supervisor
+from .status import camera_status, headline, hot_path
 from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
 from .timelapse.video.poster import make_video_poster
@@ -86,6 +87,7 @@ class Engine:
             self.pump,
             self.status,
             self.examiner,
+            metrics=self.metrics,
             access=Access(
                 config.access,
                 None if self.viewing is None else self.viewing.tokens,
@@ -241,6 +243,10 @@ class Engine:
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
         }
 
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The status for Prometheus, and its type; ``accept`` is what is asked for."""
+        return await asyncio.to_thread(_expose, self.status(), accept)
+
     def timelapse_status(self) -> dict[str, Any]:
         """The job of now and the newest one that is over."""
         if self.timelapse is None:
@@ -360,6 +366,13 @@ class Engine:
         return notify
 
 
+def _expose(status: dict[str, Any], accept: str) -> tuple[bytes, str]:
+    # Loaded for the first who asks: most hosts have no Prometheus.
+    from .metrics import expose
+
+    return expose(status, accept)
+
+
 async def run(config: Config) -> None:
     """Run an engine until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -367,6 +380,10 @@ async def run(config: Config) -> None:
     loop.set_default_executor(ThreadPoolExecutor(MAX_THREADS, "prusacam"))
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    async with Engine(config):
-        await stop.wait()
-        log.info("prusacam stops")
+    async with Engine(config) as engine:
+        supervisor = Supervisor(
+            os.environ, lambda: headline(engine.status()), engine.pump.has_turned
+        )
+        async with supervisor:
+            await stop.wait()
+            log.info("prusacam stops")

@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import base64
+import faulthandler
 import json
 import os
+import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -43,8 +45,12 @@ from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .cli_token import token
 from .errors import FfmpegMissing
-from .log import configure
+from .log import logging_to
+from .log_file import LogFile
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .config import EngineConfig
 
 
 def _print_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -99,8 +105,23 @@ def run(file: Path) -> None:
     config = load(file)
     if not (config.cameras or config.prusa_cameras):
         fail(f"{file}: there is no [camera NAME] section, so there is nothing to do")
-    configure(config.engine.log_level)
-    perform(run_engine(config))
+    # An engine that hangs is aborted by systemd's watchdog: the journal tells where.
+    if sys.stderr is not None:
+        faulthandler.enable()
+    with logging_to(config.engine.log_level, _log_file(config.engine)):
+        perform(run_engine(config))
+
+
+def _log_file(engine: EngineConfig) -> LogFile | None:
+    if not engine.log_size_mb:
+        return None
+    system = f"Python {platform.python_version()}, {platform.platform(terse=True)}"
+    return LogFile(
+        engine.log_path,
+        engine.log_size_mb * 1_000_000,
+        engine.log_files,
+        f"prusacam {__version__}, {system}",
+    )
 
 
 @main.command()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .cli_call import EXIT_USAGE, config_option, fail, load, perform
-from .log import configure
+from .log import logging_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,5 +37,5 @@ def gateway(file: Path, table: bool) -> None:
     config = load(file)
     if config.gateway is None:
         fail(f"{file}: there is no [gateway] section, so it is off", EXIT_USAGE)
-    configure(config.engine.log_level)
-    perform(run(config))
+    with logging_to(config.engine.log_level):
+        perform(run(config))

@@ -93,6 +93,21 @@ class EngineConfig:
         "What is logged",
         default="info",
     )
+    log_size_mb: int = option(
+        integer(0, 1000),
+        "Size at which `<data_path>/logs/prusacam.log` is rotated; 0 writes none",
+        default=2,
+    )
+    log_files: int = option(
+        integer(2, 100),
+        "How many of these logs there are, old ones included",
+        default=4,
+    )
+
+    @property
+    def log_path(self) -> Path:
+        """The engine's log, where Mainsail and Fluidd list Moonraker's."""
+        return self.data_path / "logs" / "prusacam.log"
 
     @property
     def socket_path(self) -> Path:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .camera import intake, scanner
+from .camera.state import TROUBLE, CameraState
 from .web import pump
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .camera import Camera
     from .web.feed import CameraFeed
@@ -31,6 +32,23 @@ def hot_path() -> str:
     return (
         "pure Python" if len(pure) == len(twins) else f"{', '.join(pure)} not compiled"
     )
+
+
+def headline(status: Mapping[str, Any]) -> str:
+    """The engine's status in one line, as ``systemctl status`` shows it."""
+    cameras, viewers = status["cameras"], status["viewers"]
+    live = sum(
+        camera["state"] in (CameraState.LIVE, CameraState.IDLE) for camera in cameras
+    )
+    trouble = [
+        f"{camera['name']}: {camera['state']}"
+        for camera in cameras
+        if camera["state"] in TROUBLE
+    ]
+    parts = [f"{live} of {len(cameras)} cameras ready", *trouble, f"{viewers} viewers"]
+    if job := status["timelapse"]["active"]:
+        parts.append(f"{job['state']} {job['filename'] or 'a print'}")
+    return ", ".join(parts)
 
 
 def camera_status(camera: Camera, feed: CameraFeed) -> dict[str, Any]:

@@ -79,6 +79,7 @@ class Camera:
         self.demand = Demand(config.grace_s)
         self.hold = self.demand.hold
         self._state_log = StateLog(log, f"Camera {self.name}")
+        self._mistake_logger = StateLog(log, f"Camera {self.name}, a mistake of ours")
         self._stale_timer: asyncio.TimerHandle | None = None
         self._tasks = TaskOwner(f"camera:{self.name}")
         self._subscribers: list[Callable[[Frame], None]] = []
@@ -300,7 +301,7 @@ class Camera:
         except FfmpegMissing as error:
             return SourceUnavailable(str(error))
         except Exception as error:  # a bug in a source must not end the camera
-            log.exception("Camera %s: the source failed", self.name)
+            self._mistake_logger.exception()
             name = type(error).__name__
             return SourceError(f"internal error ({name})", advice="see the log")
         return None
@@ -368,6 +369,7 @@ class Camera:
         if status.state is self._status.state:
             # Another reason for the same trouble is no news: a host that boots gives
             # several in a row.
+            self._state_log.repeat()
             if status.reason != self._status.reason:
                 self._status = attrs.evolve(
                     self._status, reason=status.reason, advice=status.advice

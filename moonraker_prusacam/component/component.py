@@ -102,6 +102,10 @@ class PrusacamComponent:
         """LinkOwner: the engine is there."""
         self._connected = True
         self._server.remove_warning(ENGINE_WARNING)
+        # Stands at the head of each new log of Moonraker's, as other versions do.
+        self._server.add_log_rollover_item(
+            "prusacam", f"prusacam: engine {identity.version:.40s}", log=False
+        )
         if self._facade is None:
             self._compare_timelapse_paths(identity.timelapse_path)
         self._jobs.start()

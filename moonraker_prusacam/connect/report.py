@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import enum
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,15 @@ HIDDEN = (
     "Prusa Connect takes snapshots while its printer is offline, too, but shows none "
     "of them then"
 )
+
+
+class UploadState(enum.StrEnum):
+    """How uploads go."""
+
+    WAITING = "waiting"  # nothing has been sent yet
+    ACCEPTED = "accepted"
+    FAILING = "failing"
+    FROZEN = "frozen"  # the camera gives one picture only
 
 
 class Report:
@@ -89,7 +99,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Everything, for status pages."""
         return {
-            "state": self._state,
+            "state": str(self._state),
             "accepted": self._accepted,
             "failed": sum(self._failures.values()),
             "failures": dict(self._failures),
@@ -103,12 +113,12 @@ class Report:
         }
 
     @property
-    def _state(self) -> str:
+    def _state(self) -> UploadState:
         if self._frozen_since is not None:
-            return "frozen"
+            return UploadState.FROZEN
         if self._error is not None:
-            return "failing"
-        return "accepted" if self._accepted else "waiting"
+            return UploadState.FAILING
+        return UploadState.ACCEPTED if self._accepted else UploadState.WAITING
 
 
 def cause_of(error: PrusacamError) -> str:

@@ -110,6 +110,7 @@ class SnapshotUploader:
         self._digest: bytes | None = None
         self._smaller = False
         self._state_log = StateLog(log, f"Prusa Connect, camera {camera.name}")
+        self._mistake_logger = StateLog(log, "Prusa Connect, a mistake of ours")
         self._tasks = TaskOwner(f"connect:{camera.name}")
 
     async def start(self) -> None:
@@ -236,7 +237,7 @@ class SnapshotUploader:
                     future.cancel()
                 raise
             except Exception:  # a bug must not end the uploads
-                log.exception("Prusa Connect: an upload failed")
+                self._mistake_logger.exception()
                 self._failed(PrusaConnectError("internal error; see the log"), waiting)
             else:
                 _settle(waiting, None)

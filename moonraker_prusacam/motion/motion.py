@@ -85,6 +85,7 @@ class Motion:
         self._delay_s = FIRST_DELAY_S
         self._state_log = StateLog(log, "Motion")
         self._data_log = StateLog(log, "Motion data")
+        self._mistake_logger = StateLog(log, "Motion, a mistake of ours")
         self._tasks = TaskOwner("motion")
         # Called when more is known, about four times a second.
         self.on_batch: list[Callable[[], None]] = []
@@ -160,7 +161,7 @@ class Motion:
             except KlippyError as error:
                 self._state_log.report(str(error))
             except Exception:  # a bug here must not end the print's timelapse
-                log.exception("Motion")
+                self._mistake_logger.exception()
             self._quality = "none"
             # Jitter keeps many engines from knocking in step.
             jittered_s = self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311

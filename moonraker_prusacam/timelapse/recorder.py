@@ -93,6 +93,9 @@ class Recorder:
         self._triggers: asyncio.Queue[Trigger] = asyncio.Queue(MAX_TRIGGERS)
         self._tasks = TaskOwner(f"recorder:{job.record.id}")
         self._state_log = StateLog(log, f"Timelapse {job.record.id}")
+        self._mistake_logger = StateLog(
+            log, f"Timelapse {job.record.id}, a mistake of ours"
+        )
         self._number = self._stored = 0
         self._layer: int | None = None
         self._layers: dict[int, int | None] = {}
@@ -241,7 +244,7 @@ class Recorder:
             except (FrameUnavailable, TimelapseError) as error:
                 await self._missed(f"a frame is missing: {error}", trigger)
             except Exception:  # one bad frame must not end the recording
-                log.exception("Timelapse: frame %d failed", trigger.number)
+                self._mistake_logger.exception()
                 await self._missed("a frame failed", trigger)
             finally:
                 self._triggers.task_done()

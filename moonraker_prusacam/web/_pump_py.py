@@ -351,6 +351,10 @@ class StreamPump:
             bytes=self._bytes + sum(viewer.bytes for viewer in self._viewers),
         )
 
+    def has_turned(self) -> bool:
+        """Whether the pump works; this twin does as long as the event loop turns."""
+        return True
+
     async def aclose(self) -> None:
         """Close all streams. Idempotent."""
         self._closed = True

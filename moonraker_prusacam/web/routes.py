@@ -49,6 +49,7 @@ SHORT = {
     "/snapshot.jpg": Route("snapshot"),
     "/stream.mjpg": Route("stream"),
     "/status.json": Route("status"),
+    "/metrics": Route("metrics"),
 }
 OF_CAMERA = {
     "stream": Route("stream"),

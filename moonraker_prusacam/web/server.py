@@ -17,7 +17,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from moonraker_prusacam.camera.examination import Examiner
 from moonraker_prusacam.errors import AccessDenied, PrusacamError
@@ -56,6 +56,7 @@ class WebServer:
         pump: StreamPump,
         status: Callable[[], dict[str, Any]],
         examiner: Examiner | None = None,
+        metrics: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None,
         access: Access | None = None,
     ) -> None:
         self._access = access or Access()
@@ -63,11 +64,13 @@ class WebServer:
         self._port = port
         self._pump = pump
         self._status = status
+        self._expose = metrics
         self._feeds = {camera.name: CameraFeed(camera, pump) for camera in cameras}
         cameras_answer = CameraAnswers(self._feeds, pump, examiner or Examiner())
         self._answers: dict[str, Answer] = {
             "page": self._page,
             "status": self._status_json,
+            "metrics": self._metrics,
             "snapshot": cameras_answer.snapshot,
             "stream": cameras_answer.stream,
             "stop": cameras_answer.stop,
@@ -184,6 +187,13 @@ class WebServer:
 
     async def _status_json(self, *_: object) -> web.StreamResponse:
         return web.json_response(self._status(), headers=COMMON_HEADERS)
+
+    async def _metrics(self, request: web.BaseRequest, _: Route) -> web.StreamResponse:
+        if self._expose is None:
+            return refuse(404, "Not Found", "this server has no metrics")
+        text, kind = await self._expose(request.headers.get(hdrs.ACCEPT, ""))
+        headers = {**COMMON_HEADERS, hdrs.CONTENT_TYPE: kind}
+        return web.Response(body=text, headers=headers)
 
 
 def _refuse(error: PrusacamError) -> web.StreamResponse:

@@ -64,5 +64,5 @@ async def run(file: Path, library: Path) -> None:
 
 
 if __name__ == "__main__":
-    log.configure()
-    asyncio.run(run(Path(sys.argv[1]), Path(sys.argv[2])))
+    with log.logging_to():
+        asyncio.run(run(Path(sys.argv[1]), Path(sys.argv[2])))

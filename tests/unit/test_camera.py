@@ -183,7 +183,7 @@ async def test_log_when_a_feed_is_away_for_long_then_one_line_says_so(
     mentions = [record.message for record in caplog.records if "bed" in record.message]
     assert mentions == [
         "Camera bed: failed: reason 1",
-        "Camera bed: live: frames arrive",
+        "Camera bed: live: frames arrive (after 4 more of the last)",
     ]
 
 

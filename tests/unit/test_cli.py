@@ -223,9 +223,34 @@ def test_run_when_it_logs_everything_then_no_secret(tmp_path: Path) -> None:
     finally:
         feed.close()
     file = tmp_path / "prusacam" / "connect" / "front.fingerprint"
-    assert "DEBUG" in engine.log
-    assert TOKEN not in engine.log
-    assert file.read_text().strip() not in engine.log
+    kept = (tmp_path / "logs" / "prusacam.log").read_text()
+    for log in (engine.log, kept):
+        assert "DEBUG" in log
+        assert TOKEN not in log
+        assert file.read_text().strip() not in log
+
+
+def test_run_when_cameras_have_passwords_then_none_is_logged(tmp_path: Path) -> None:
+    words = ["Passw0rd-in-the-URL", "Passw0rd-apart", "Passw0rd-in-a-query"]
+    words += ["Passw0rd-of-a-program", "87654321"]
+    more = (
+        f"[camera a]\nsource: http://user:{words[0]}@127.0.0.1:9/stream\n"
+        f"[camera b]\nsource: rtsp://127.0.0.1:9/live\nusername: user\n"
+        f"password: {words[1]}\n"
+        f"[camera c]\nsource: snapshot+http://127.0.0.1:9/?password={words[2]}\n"
+        f"[camera d]\nsource: exec:/bin/false --password {words[3]}\n"
+        f"[camera e]\nsource: bambu://127.0.0.1?model=P1S\naccess_code: {words[4]}\n"
+        f"[prusa_camera f]\ntoken: {TOKEN}\nfingerprint: 0123456789abcdef\n"
+        "server: http://127.0.0.1:9\n"
+    )
+    names = [f"Camera {name}: failed" for name in "abcde"]
+    with running(tmp_path, configure(tmp_path, more=more)) as engine:
+        engine.wait_for(*names, "Prusa camera f: ")
+        engine.stop()
+    kept = (tmp_path / "logs" / "prusacam.log").read_text()
+    for log in (engine.log, kept):
+        assert "Camera d: failed" in log
+        assert [word for word in (*words, TOKEN) if word in log] == []
 
 
 def test_run_when_killed_then_the_next_one_starts(tmp_path: Path) -> None:

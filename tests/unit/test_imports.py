@@ -26,7 +26,10 @@ for name in sys.argv[1:]:
         del sys.modules[loaded]
     importlib.import_module(name)
 """
-HEAVY = ("PIL", "aiohttp", "jinja2", "linuxpy", "moonraker_prusacam.emulator", "numpy")
+HEAVY = (
+    *("PIL", "aiohttp", "jinja2", "linuxpy", "moonraker_prusacam.emulator", "numpy"),
+    "prometheus_client",
+)
 IMPORT_CLI = f"""
 import sys, moonraker_prusacam.cli
 print(*(name for name in {HEAVY!r} if name in sys.modules))
@@ -59,6 +62,13 @@ def test_modules_when_each_is_imported_first_then_none_fails() -> None:
 
 def test_command_line_when_imported_then_loads_nothing_heavy() -> None:
     assert python(IMPORT_CLI).split() == []
+
+
+def test_engine_when_imported_then_no_library_for_prometheus() -> None:
+    code = (
+        "import sys, moonraker_prusacam.app; print('prometheus_client' in sys.modules)"
+    )
+    assert python(code).split() == ["False"]
 
 
 def test_engine_when_imported_then_no_source_is_loaded_that_nobody_has_named() -> None:

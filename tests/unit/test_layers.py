@@ -25,6 +25,9 @@ GROUND = {
     "errors",
     "ffmpeg_program",
     "log",
+    "log_file",
+    "log_limit",
+    "service",
     "tasks",
     "secret",
     "version",
@@ -63,6 +66,7 @@ MIDDLE = {
 ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
 TOP = {
     "methods",
+    "metrics",
     "camera_methods",
     "video_methods",
     "prusa_camera_methods",

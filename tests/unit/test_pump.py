@@ -687,6 +687,26 @@ async def test_stats_when_viewers_left_then_their_frames_still_count(
         assert stats.bytes > 1000
 
 
+async def test_has_turned_when_asked_again_and_again_then_always(twin: Any) -> None:
+    async with pumping(twin) as (of, channel):
+        assert of.has_turned()
+        async with viewing(of, channel):
+            assert of.has_turned()  # the thread may not have begun yet
+            await until(of.has_turned)
+            await until(of.has_turned)
+        await until(of.has_turned)  # nobody watches: it is woken to answer
+
+
+@pytest.mark.skipif(_pump_c is None, reason="the extension is not built")
+async def test_has_turned_when_the_thread_has_ended_then_false() -> None:
+    async with pumping(_pump_c) as (of, channel):
+        async with viewing(of, channel):
+            of.has_turned()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading.Thread, "is_alive", lambda _: False)
+            assert not of.has_turned()
+
+
 async def test_aclose_when_streams_are_open_then_they_end_and_no_thread_is_left(
     twin: Any,
 ) -> None:

@@ -64,6 +64,9 @@ class Turns:
         self._must_stop = False
         self._wake = asyncio.Event()
         self._state_log = StateLog(log, f"Prusa camera {config.name}, timelapse")
+        self._mistake_logger = StateLog(
+            log, f"Prusa camera {config.name}, a mistake of ours"
+        )
         self._tasks = TaskOwner(f"prusa-camera:{config.name}:turns")
 
     def start(self) -> None:
@@ -99,7 +102,7 @@ class Turns:
             except (SignalingError, ClosedError) as error:
                 await self._troubled(job, error)
             except Exception:  # a bug must not end the timelapses
-                log.exception("Prusa camera %s: a job failed", self._name)
+                self._mistake_logger.exception()
                 await self._troubled(job, PrusacamError("internal error; see the log"))
 
     def _next(self) -> Job | None:

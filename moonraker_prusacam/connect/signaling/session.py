@@ -111,6 +111,7 @@ class Session:
         self._connection: Connection | None = None
         self._changed = asyncio.Event()
         self._state_log = StateLog(log, role.subject)
+        self._mistake_logger = StateLog(log, f"{role.subject}, a mistake of ours")
         self._tasks = TaskOwner(f"signaling:{role.subject}")
 
     async def start(self) -> None:
@@ -187,7 +188,7 @@ class Session:
             except SignalingError as raised:
                 error = raised
             except Exception:
-                log.exception("%s failed", self._role.subject)
+                self._mistake_logger.exception()
                 error = SignalingUnavailable("an error in this program; see the log")
             if self.sessions > sessions:
                 refusals.reset()
