@@ -36,6 +36,7 @@ from .cli_camera import camera as camera_group
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
+from .cli_install import install, uninstall
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .errors import FfmpegMissing
@@ -74,6 +75,8 @@ main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
 main.add_command(prusa_camera)
+main.add_command(install)
+main.add_command(uninstall)
 
 
 @main.command()
