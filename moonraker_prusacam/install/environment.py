@@ -38,6 +38,7 @@ SOURCES = (
     "klipper_macros/*.cfg",
     "moonraker_prusacam/**/*.py",
     "moonraker_prusacam/**/*.html",
+    "moonraker_prusacam/release_info",
 )
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".demo", "build", "dist", "*.egg-info", "__pycache__", "*.so"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 BEGIN = "# >>> prusacam: added by 'prusacam install', removed by 'prusacam uninstall'"
 END = "# <<< prusacam"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 HEADER = re.compile(rb"[ \t]*\[([^\]]+)\]")
 
 
@@ -110,7 +109,7 @@ class Insertion(Change):
         if self.at_includes:
             place = includes_end(content)
             head, tail = content[:place], content[place:]
-            before = b"" if not head or head.endswith(b"\n") else _end_of(content)
+            before = b"" if _ends_line(head) else _end_of(content)
             return head + before + text + tail, (before, text)
         before = b""
         if content and not content.endswith(b"\n"):
@@ -173,8 +172,7 @@ def has_line(content: bytes, text: str) -> bool:
 
 def includes_end(content: bytes) -> int:
     """Where the includes at the top of a configuration end, else its beginning."""
-    start = len(BYTE_ORDER_MARK) if content.startswith(BYTE_ORDER_MARK) else 0
-    end, place = start, 0
+    end, place = 0, 0
     for line in content.splitlines(keepends=True):
         place += len(line)
         header = HEADER.match(line)
@@ -216,7 +214,12 @@ def _without_block(content: bytes, text: str) -> bytes:
 
 def _begins_line(content: bytes, start: int, before: bytes) -> bool:
     is_separated = bool(before) and content.startswith(before, start)
-    return start == 0 or is_separated or content[start - 1 : start] == b"\n"
+    return is_separated or _ends_line(content[:start])
+
+
+def _ends_line(head: bytes) -> bool:
+    """Whether what follows ``head`` begins a line."""
+    return not head or head.endswith(b"\n")
 
 
 def _end_of(content: bytes) -> bytes:

@@ -133,10 +133,13 @@ class _Maker:
         try:
             run([str(self._site.program), "check", "-c", str(config_file)])
         except InstallError:
+            folders = self._journal.made_folders
             for change in made:
                 if isinstance(change, OwnFile) and change.is_kept:
                     self._site.host.remove(change.path)
                     self._journal.take_back(change.key, self._site.host, self._others)
+            for folder in folders:
+                self._site.host.remove_empty(folder)
             raise
 
     def _tell_by_hand(self, plan: Plan, error: RootNeeded) -> None:

@@ -45,6 +45,7 @@ class Journal:
         """Read ``path``, if it is there; raises InstallError."""
         self.path = path
         self.records: dict[str, Record] = {}
+        self._folders: list[str] = []
         try:
             content = json.loads(path.read_bytes())
         except FileNotFoundError:
@@ -56,11 +57,21 @@ class Journal:
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             raise InstallError(f"{path} is of another version of prusacam")
         self.records = content["records"]
+        self._folders = content["folders"]
 
     @property
     def exists(self) -> bool:
         """Whether anything is installed."""
         return bool(self.records)
+
+    @property
+    def made_folders(self) -> list[Path]:
+        """All that were not there before, innermost first."""
+        found = (record["made_folders"] for record in self.records.values())
+        paths = {
+            Path(folder) for folders in [*found, self._folders] for folder in folders
+        }
+        return sorted(paths, key=lambda path: len(path.parts), reverse=True)
 
     def make(self, change: Change, host: Host, others: Iterable[Journal]) -> bool:
         """Make ``change`` if it is not made; whether it was."""
@@ -86,8 +97,6 @@ class Journal:
         left = ""
         if not (record["shared"] and any(key in other.records for other in others)):
             left = TAKE_BACK[record["kind"]](record, host)
-            for folder in reversed(record["made_folders"]):
-                host.remove_empty(Path(folder))
         del self.records[key]
         self._save()
         return left
@@ -97,12 +106,19 @@ class Journal:
         self._save()
 
     def _save(self) -> None:
-        content = {"schema": SCHEMA, "version": __version__, "records": self.records}
         with explained(self.path):
             if not self.records:
                 self.path.unlink(missing_ok=True)
                 return
+            above = (self.path.parent, *self.path.parent.parents)
+            self._folders += [str(folder) for folder in above if not folder.exists()]
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            content = {
+                "schema": SCHEMA,
+                "version": __version__,
+                "folders": self._folders,
+                "records": self.records,
+            }
             # A token may have been in a file that was replaced.
             write_file(self.path, json.dumps(content, indent=1).encode(), 0o600)
 

@@ -17,6 +17,7 @@ from .change import Change, Record, base_record
 
 if TYPE_CHECKING:
     from .host import Host
+OURS = "moonraker_prusacam/component"
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,18 @@ def take_back(record: Record, host: Host) -> str:
     now = _target(path)
     if now is None:
         return ""
-    if now != record["target"]:
+    if now != record["target"] and not (is_ours(now) and is_ours(record["target"])):
         return f"{path} leads to {now} by now, and stays"
     if record["previous"] is None:
         host.remove(path)
     else:
         host.link(path, record["previous"])
     return ""
+
+
+def is_ours(target: str) -> bool:
+    """Whether a link with that target leads into a copy of this package."""
+    return OURS in target
 
 
 def _target(path: Path) -> str | None:

@@ -22,7 +22,7 @@ from .environment import PACKAGE, PROJECT, Environment, component_path, source_f
 from .first_config import first_config, token_path
 from .host import expect_writable
 from .insertion import BEGIN, END, Insertion, find_block, has_line
-from .link import Link
+from .link import Link, is_ours
 from .own_file import OwnFile
 from .service import Service
 from .settings import includes, read_settings
@@ -178,7 +178,8 @@ def _plan_links(plan: Plan, site: Site, components: Path) -> bool:
     """Links in Moonraker's package; whether the timelapse panels are ours."""
     component = component_path(site.environment)
     foreign = components / "timelapse.py"
-    has_panels = is_ours(foreign) or not _exists(foreign)
+    is_link = foreign.is_symlink() and is_ours(str(foreign.readlink()))
+    has_panels = is_link or not _exists(foreign)
     links = {"prusacam": component}
     if has_panels:
         links["timelapse.py"] = component / SHIM
@@ -202,7 +203,8 @@ def _plan_macros(plan: Plan, site: Site, journal: Journal, *, has_panels: bool) 
     printer = config_path / "printer.cfg"
     names = ["prusacam.cfg"]
     timelapse = config_path / "timelapse.cfg"
-    is_known = OwnFile(timelapse, b"", "").key in journal.records
+    shipped = OwnFile(timelapse, (MACROS / timelapse.name).read_bytes(), "macros")
+    is_known = shipped.key in journal.records or shipped.is_made(None)
     is_free = not _exists(timelapse) and TAKE_FRAME not in read_settings(printer)
     if has_panels and (is_known or is_free):
         names.append(timelapse.name)
@@ -278,11 +280,6 @@ def _sections_of_others(file: Path) -> Settings:
             if f"[{name}]" not in rest:
                 del present[name]
     return present
-
-
-def is_ours(link: Path) -> bool:
-    """Whether ``link`` leads into a copy of this package."""
-    return link.is_symlink() and "moonraker_prusacam/component" in str(link.readlink())
 
 
 def _exists(path: Path) -> bool:

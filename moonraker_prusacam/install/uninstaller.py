@@ -25,6 +25,7 @@ from .installer import ENVIRONMENT
 from .journal import Journal, journal_path, other_journals
 from .plan import Plan, Site, plan_moonraker, plan_units
 from .questions import choose_moonraker, confirm
+from .service import Service
 from .settings import read_settings
 
 if TYPE_CHECKING:
@@ -60,12 +61,15 @@ def uninstall(options: Options) -> int:
     if not confirm("Take these back?", host):
         print("Nothing is changed.")
         return 1
+    folders = journal.made_folders
     left = [told for key in keys if (told := journal.take_back(key, host, others))]
     for path in purged:
         _remove(path)
     if not left:
         shutil.rmtree(site.state_path / "backup", ignore_errors=True)
     _remove_traces(site)
+    for folder in folders:
+        host.remove_empty(folder)
     left += _restart_moonraker(site)
     for told in left:
         print(f"Left: {told}")
@@ -83,7 +87,9 @@ def _adopt(site: Site, journal: Journal) -> None:
     plan_moonraker(plan, site, journal)
     plan_units(plan, site, wants_feed=False)
     for change in plan.changes:
-        if change.is_made(None):
+        runs = isinstance(change, Service) and site.host.is_live
+        is_there = runs and change.path.exists()
+        if is_there or (not isinstance(change, Service) and change.is_made(None)):
             journal.records[change.key] = change.record(None)
 
 
