@@ -10,7 +10,7 @@ It is written once. After that it is the user's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import InstallError
@@ -36,7 +36,7 @@ class Answers:
 
     camera: str
     source: str
-    token: bytes | None = None
+    token: bytes | None = field(default=None, repr=False)
 
     def expect_sound(self) -> None:
         """Refuse what cannot be written down; raises InstallError."""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import getpass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +18,9 @@ from moonraker_prusacam.install.moonraker import find_moonrakers
 from moonraker_prusacam.install.questions import choose_moonraker
 from moonraker_prusacam.install.settings import includes, read_settings
 from tests.support.printer_host import PrinterHost
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -35,8 +38,10 @@ def host(printer: PrinterHost) -> Host:
     [
         'MOONRAKER_ARGS="{home}/moonraker/moonraker/moonraker.py -d {data}"\n',
         "MOONRAKER_ARGS='{home}/moonraker/moonraker/moonraker.py --datapath={data}'\n",
-        'MOONRAKER_DATA_PATH="{data}"\nMOONRAKER_ARGS="-m moonraker"\n'
-        'PYTHONPATH="{home}/moonraker"\n\n',
+        (
+            'MOONRAKER_DATA_PATH="{data}"\nMOONRAKER_ARGS="-m moonraker"\n'
+            'PYTHONPATH="{home}/moonraker"\n\n'
+        ),
         "MOONRAKER_ARGS=~/moonraker/moonraker/moonraker.py\n",
         'MOONRAKER_ARGS="%h/moonraker/moonraker/moonraker.py -d %h/printer_data"\n',
     ],
