@@ -40,6 +40,7 @@ SOURCES = (
     "moonraker_prusacam/**/*.html",
     "moonraker_prusacam/release_info",
 )
+REMOVALS = 5
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".demo", "build", "dist", "*.egg-info", "__pycache__", "*.so"
 )
@@ -105,9 +106,11 @@ class Environment(Change):
             shutil.copytree(self.source, copy, symlinks=True, ignore=LEFT_OUT)
             run([*pip, "wheel", "--no-deps", "-w", wheels, copy])
             found = ["--find-links", wheels, f"{PROJECT}=={__version__}"]
-            again = ["--force-reinstall", "--no-deps", "--no-index"]
+            if (self.path / "bin/prusacam").exists():
+                # The version may be that which is installed, and other code.
+                again = ["--force-reinstall", "--no-deps", "--no-index"]
+                run([*pip, "install", *again, *found])
             run([*pip, "install", *found])
-            run([*pip, "install", *again, *found])
         if not works(self.path):
             raise InstallError(f"{self.path}/bin/prusacam does not run")
         record["digest"] = digest(self.source)
@@ -120,8 +123,22 @@ def take_back(record: Record, host: Host) -> str:  # noqa: ARG001
         return f"{path} was there before prusacam, and stays"
     with explained(path):
         if path.exists():
-            shutil.rmtree(path)
+            # Under another name nobody begins to run anything in it.
+            gone = path.rename(path.with_name(f".{path.name}.removed"))
+            _remove(gone)
     return ""
+
+
+def _remove(folder: Path) -> None:
+    """Remove all of ``folder``, though a pip may be at work in it; raises OSError."""
+    for attempt in range(1, REMOVALS + 1):
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if attempt == REMOVALS:
+                raise
+        else:
+            return
 
 
 def works(path: Path) -> bool:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import InstallError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
 # What nginx forwards on hosts of Mainsail and Fluidd, in the order of preference.
 PORTS = (8081, 8082, 8083, 8080)
@@ -67,11 +67,11 @@ def choose_port(taken: Collection[int]) -> int:
 
 
 def first_config(
-    answers: Answers, data_path: Path, home: Path, port: int, *, has_ffmpeg: bool
+    answers: Answers, data_path: Path, port: int, *, has_ffmpeg: bool
 ) -> bytes:
     """The text of the file."""
     engine = []
-    if data_path != home / DEFAULT_DATA:
+    if data_path != Path.home() / DEFAULT_DATA:
         engine.append(f"data_path: {data_path}")
     if port != PORTS[0]:
         engine.append(f"port: {port}")

@@ -75,20 +75,6 @@ class Connection:
             raise InstallError(f"Moonraker: {answer['error'].get('message')}")
         return answer.get("result")
 
-    def wait_closed(self, timeout_s: float) -> None:
-        """Return when Moonraker has closed the connection; raises InstallError."""
-        deadline = time.monotonic() + timeout_s
-        try:
-            while (left_s := deadline - time.monotonic()) > 0:
-                self._socket.settimeout(left_s)
-                if not self._socket.recv(1 << 16):
-                    return
-        except ConnectionError:
-            return
-        except TimeoutError:
-            pass
-        raise InstallError(f"Moonraker has not ended in {timeout_s:.0f} s")
-
     def _receive(self) -> dict[str, Any]:
         while END not in self._buffer:
             chunk = self._socket.recv(1 << 16)
@@ -142,19 +128,20 @@ def restart(moonraker: Moonraker) -> Report:
     path = socket_path(moonraker)
     with Connection(path) as connection:
         host = connection.call("machine.system_info")["system_info"]
-        is_service = host.get("provider", "none") != "none"
+        before = _identity(path)
         try:
-            if not is_service:
+            if host.get("provider", "none") == "none":
                 raise InstallError("nobody would start it again")
             connection.call("machine.services.restart", service=moonraker.unit)
         except InstallError:
             # In the same process, which is the next best.
             connection.call("server.restart")
-        connection.wait_closed(START_TIMEOUT_S)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(InstallError):
-            return report(moonraker)
+        # Until it has made a new one, the old one answers at its socket.
+        if _identity(path) not in (None, before):
+            with contextlib.suppress(InstallError):
+                return report(moonraker)
         time.sleep(POLL_S)
     raise InstallError(f"Moonraker is not back after {START_TIMEOUT_S:.0f} s")
 
@@ -163,3 +150,12 @@ def report(moonraker: Moonraker) -> Report:
     """What it has loaded, and what it complains about; raises InstallError."""
     info = call(socket_path(moonraker), "server.info")
     return Report(info["components"], info["failed_components"], info["warnings"])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a socket's file from one of the same name before or after it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_ctime_ns

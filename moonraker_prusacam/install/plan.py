@@ -89,7 +89,7 @@ def plan_engine(plan: Plan, site: Site, answers: Answers | None, port: int) -> N
         token = answers.token.strip() + b"\n"
         plan.changes.append(OwnFile(path, token, "the token", 0o600, is_kept=True))
     has_ffmpeg = shutil.which("ffmpeg") is not None
-    text = first_config(answers, data_path, site.host.home, port, has_ffmpeg=has_ffmpeg)
+    text = first_config(answers, data_path, port, has_ffmpeg=has_ffmpeg)
     plan.changes.append(OwnFile(site.config_file, text, "configuration", is_kept=True))
     if not has_ffmpeg:
         plan.notes.append(

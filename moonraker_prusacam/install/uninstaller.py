@@ -44,7 +44,6 @@ def uninstall(options: Options) -> int:
     journal = Journal(journal_path(moonraker.data_path))
     if not journal.exists:
         _adopt(site, journal)
-    others = other_journals(moonraker.data_path, host.home)
     keys = list(reversed(journal.records))
     shown = [key for key in keys if not journal.records[key].get("is_kept")]
     purged = list(_purged(site)) if options.purge else []
@@ -61,16 +60,7 @@ def uninstall(options: Options) -> int:
     if not confirm("Take these back?", host):
         print("Nothing is changed.")
         return 1
-    folders = journal.made_folders
-    left = [told for key in keys if (told := journal.take_back(key, host, others))]
-    for path in purged:
-        _remove(path)
-    if not left:
-        shutil.rmtree(site.state_path / "backup", ignore_errors=True)
-    _remove_traces(site)
-    for folder in folders:
-        host.remove_empty(folder)
-    left += _restart_moonraker(site)
+    left = _take_all_back(site, journal, keys, purged)
     for told in left:
         print(f"Left: {told}")
     kept = [path for path in (site.config_file, site.state_path) if path.exists()]
@@ -79,6 +69,30 @@ def uninstall(options: Options) -> int:
         print("'prusacam uninstall --purge' removes these, too.")
     print("prusacam is uninstalled.")
     return 0
+
+
+def _take_all_back(
+    site: Site, journal: Journal, keys: list[str], purged: list[Path]
+) -> list[str]:
+    """Undo and remove; what is left to know or to do."""
+    host = site.host
+    others = other_journals(site.moonraker.data_path, host.home)
+    folders = journal.made_folders
+    left: list[str] = []
+    # Moonraker's update manager uses the environment, as long as it knows of it.
+    keys.sort(key=lambda key: journal.records[key]["kind"] == Environment.kind)
+    for key in keys:
+        if journal.records[key]["kind"] == Environment.kind:
+            left += _restart_moonraker(site)
+        left += filter(None, [journal.take_back(key, host, others)])
+    for path in purged:
+        _remove(path)
+    if not left:
+        shutil.rmtree(site.state_path / "backup", ignore_errors=True)
+    _remove_traces(site)
+    for folder in folders:
+        host.remove_empty(folder)
+    return left
 
 
 def _adopt(site: Site, journal: Journal) -> None:

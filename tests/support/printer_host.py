@@ -119,11 +119,11 @@ class PrinterHost:
 
     def add_git_moonraker(self) -> None:
         """``~/moonraker``, a checkout."""
-        _git(self.home, "init", "-q", "moonraker")
+        git(self.home, "init", "-q", "moonraker")
         repository = self.home / "moonraker"
         _fill_package(repository / "moonraker")
-        _git(repository, "add", "-A")
-        _git(repository, "commit", "-q", "-m", "Moonraker")
+        git(repository, "add", "-A")
+        git(repository, "commit", "-q", "-m", "Moonraker")
 
     def add_pip_moonraker(self) -> Path:
         """``~/moonraker-env`` with Moonraker in it; its folder of components."""
@@ -205,6 +205,8 @@ def tree(path: Path) -> dict[str, str]:
                 found[key] = f"-> {place.readlink()}"
             elif place.is_dir():
                 found[key] = f"{mode} folder"
+            elif not place.is_file():
+                found[key] = f"{mode} socket"
             else:
                 digest = hashlib.sha256(place.read_bytes()).hexdigest()
                 found[key] = f"{mode} {digest}"
@@ -219,7 +221,8 @@ def _fill_package(package: Path) -> None:
     (package / "assets/default_allowed_services").write_text(ALLOWED)
 
 
-def _git(folder: Path, *words: str) -> None:
+def git(folder: Path, *words: str) -> None:
+    """Run git there, as somebody."""
     user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
     subprocess.run(["git", *user, *words], cwd=folder, check=True, capture_output=True)
 

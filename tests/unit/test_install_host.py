@@ -9,6 +9,7 @@ pip is played here; ``tests/integration/test_install_moonraker.py`` has the real
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -16,10 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam import durable
 from moonraker_prusacam.errors import FileReadOnly, InstallError
-from moonraker_prusacam.install import environment, journal
-from moonraker_prusacam.install import host as host_module
+from moonraker_prusacam.install import environment, journal, own_file
 from moonraker_prusacam.install.environment import Environment
 from moonraker_prusacam.install.installer import install
 from moonraker_prusacam.install.journal import Journal
@@ -48,7 +47,7 @@ def played_pip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(Environment, "make", make)
     # What survives a power cut is tested elsewhere, and takes its time.
-    monkeypatch.setattr(durable.os, "fsync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture
@@ -444,7 +443,7 @@ def test_crowsnest_when_it_has_the_camera_then_we_read_from_it(
     install(printer.options())
     conf = (printer.config / "prusacam.conf").read_text()
     assert "source: http://127.0.0.1:8080/?action=stream\n" in conf
-    assert "port:" not in conf
+    assert "\nport:" not in conf
     uninstall(printer.options())
     assert left_by(before, printer) == KEPT
 
@@ -502,13 +501,13 @@ def test_systemd_when_there_is_none_then_it_says_what_to_start(
 @pytest.fixture
 def no_root(printer: PrinterHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """We are a user who may not write below /etc."""
-    real_access = host_module.os.access
+    real_access = os.access
 
     def access(path: Path, mode: int) -> bool:
         return printer.units not in (path, *path.parents) and real_access(path, mode)
 
-    monkeypatch.setattr(host_module.os, "access", access)
-    monkeypatch.setattr(host_module.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "access", access)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
 
 def test_sudo_when_there_is_none_then_it_says_what_root_has_to_do(
@@ -517,7 +516,7 @@ def test_sudo_when_there_is_none_then_it_says_what_root_has_to_do(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(host_module.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     before = printer.snapshot()
     assert install(printer.options()) == 0
     told = capsys.readouterr().out
@@ -545,7 +544,7 @@ def test_sudo_when_there_is_one_then_it_is_asked_for_the_units_only(
     sudo, log = tmp_path / "sudo", tmp_path / "sudo.log"
     sudo.write_text(SUDO.format(log=log))
     sudo.chmod(0o755)
-    monkeypatch.setattr(host_module.shutil, "which", lambda _: str(sudo))
+    monkeypatch.setattr(shutil, "which", lambda _: str(sudo))
     before = printer.snapshot()
     install(printer.options(token_file=token_file(printer)))
     asked = log.read_text().splitlines()
@@ -565,7 +564,7 @@ def test_macros_when_a_later_version_has_others_then_edited_ones_stay(
         # As if an earlier version had written something else.
         (printer.config / name).write_text("# older\n")
         key = f"file {printer.config / name}"
-        records.records[key]["digest"] = journal.own_file.digest(b"# older\n")
+        records.records[key]["digest"] = own_file.digest(b"# older\n")
     records._save()
     (printer.config / "timelapse.cfg").write_text("# older\n# and mine\n")
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from click.testing import CliRunner
 import moonraker_prusacam
 from moonraker_prusacam import config as configuration
 from moonraker_prusacam.cli import main
+from moonraker_prusacam.errors import InstallError
 from moonraker_prusacam.install import questions
 from moonraker_prusacam.install.first_config import Answers, first_config
 from moonraker_prusacam.install.host import Host
@@ -132,7 +134,7 @@ def host(tmp_path: Path) -> Host:
 def answer(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
     given = iter(lines)
     monkeypatch.setattr("builtins.input", lambda _: next(given))
-    monkeypatch.setattr(questions.getpass, "getpass", lambda _: next(given))
+    monkeypatch.setattr(getpass, "getpass", lambda _: next(given))
 
 
 def test_questions_when_answered_then_the_camera_and_the_token_are_taken(
@@ -163,7 +165,7 @@ def test_questions_when_nobody_answers_then_that_is_said(
         raise EOFError
 
     monkeypatch.setattr("builtins.input", end)
-    with pytest.raises(questions.InstallError, match="--yes"):
+    with pytest.raises(InstallError, match="--yes"):
         questions.ask(Options(), host, host.home)
 
 
@@ -196,7 +198,7 @@ def test_first_configuration_when_read_then_it_is_what_was_answered(
     stored = tmp_path / "prusacam/connect/front.token"
     stored.parent.mkdir(parents=True)
     stored.write_bytes(token or b"")
-    text = first_config(answers, tmp_path, tmp_path, 8082, has_ffmpeg=has_ffmpeg)
+    text = first_config(answers, tmp_path, 8082, has_ffmpeg=has_ffmpeg)
     config = configuration.loads(text.decode())
     assert config.engine.data_path == tmp_path
     assert config.engine.port == 8082
@@ -215,7 +217,7 @@ def test_first_configuration_when_all_hints_are_taken_then_it_is_still_sound(
     stored = tmp_path / "prusacam/connect/front.token"
     stored.parent.mkdir(parents=True)
     stored.write_text("tokentokentokentoken")
-    text = first_config(answers, tmp_path, tmp_path, 8081, has_ffmpeg=True).decode()
+    text = first_config(answers, tmp_path, 8081, has_ffmpeg=True).decode()
     hints = ("# rotation:", "# flip_horizontal:", "# style:")
     lines = [
         line.removeprefix("# ") if line.startswith(hints) else line

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from moonraker_prusacam.install import host as host_module
-from moonraker_prusacam.install import service as service_module
+from moonraker_prusacam.errors import InstallError
 from moonraker_prusacam.install.host import Host
 from moonraker_prusacam.install.service import Service, take_back
 from moonraker_prusacam.install.units import engine_unit, feed_unit
@@ -167,7 +167,7 @@ def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(0o755)
     (tmp_path / "state").write_text("active\n")
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(host_module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     return log
 
 
@@ -197,5 +197,5 @@ def test_service_when_it_does_not_start_then_it_says_where_to_look(
     (tmp_path / "broken").touch()
     host = Host(tmp_path, "pi", may_ask=False)
     unit = Service(Path("/etc/systemd/system/prusacam.service"), host, is_stale=True)
-    with pytest.raises(service_module.InstallError, match="failed"):
+    with pytest.raises(InstallError, match="failed"):
         unit.make(host, unit.record(None))
