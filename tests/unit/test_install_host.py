@@ -176,9 +176,9 @@ DAMAGES: dict[str, Callable[[PrinterHost], None]] = {
     "macros": lambda printer: (printer.config / "prusacam.cfg").unlink(),
     "unit": lambda printer: (printer.units / "prusacam.service").unlink(),
     "environment": lambda printer: shutil.rmtree(printer.home / "prusacam-env/bin"),
-    "exclude": lambda printer: (
-        printer.home / "moonraker/.git/info/exclude"
-    ).write_text(""),
+    "exclude": lambda printer: truncate(
+        printer.home / "moonraker/.git/info/exclude", everything=True
+    ),
     "journal": lambda printer: (printer.data / "prusacam/install.json").unlink(),
 }
 
@@ -188,9 +188,9 @@ def relink(link: Path) -> None:
     link.symlink_to("/gone/site-packages/moonraker_prusacam/component")
 
 
-def truncate(file: Path) -> None:
-    """Take our lines out by hand."""
-    kept, skipping = [], False
+def truncate(file: Path, *, everything: bool = False) -> None:
+    """Take our lines out by hand, or all."""
+    kept, skipping = [], everything
     for line in file.read_text().splitlines(keepends=True):
         skipping = (skipping or line.startswith("# >>>")) and "# <<<" not in line
         if not skipping and "prusacam" not in line and "include timelapse" not in line:
