@@ -48,6 +48,8 @@ KeyringMode=private
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
+# setpriv, which has ffmpeg die with the engine, sets the capabilities it has.
+SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 # Cameras and what encodes pictures; USB for cameras that gphoto2 reads.
 DevicePolicy=closed
