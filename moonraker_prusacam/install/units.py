@@ -51,15 +51,16 @@ SystemCallFilter=~@privileged
 # setpriv, which has ffmpeg die with the engine, sets the capabilities it has.
 SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
-# Cameras and what encodes pictures; USB for cameras that gphoto2 reads.
+# Cameras (81) and what encodes pictures (226); USB (189) for those that gphoto2 reads.
+# By number, since a driver that comes with a camera has no name before.
 DevicePolicy=closed
-DeviceAllow=char-video4linux rw
+DeviceAllow=char-81 rw
+DeviceAllow=char-189 rw
+DeviceAllow=char-226 rw
 DeviceAllow=char-media rw
 DeviceAllow=char-dma_heap rw
-DeviceAllow=/dev/udmabuf rw
-DeviceAllow=char-drm rw
 DeviceAllow=char-vchiq rw
-DeviceAllow=char-usb_device rw
+DeviceAllow=/dev/udmabuf rw
 """
 
 ENGINE = string.Template("""\

@@ -118,7 +118,7 @@ def test_engine_unit_when_made_then_it_is_watched_and_limited(host: Host) -> Non
     }.items():
         assert options[name] == [value]
     # Cameras have to be opened all the same.
-    assert "char-video4linux rw" in options["DeviceAllow"]
+    assert "char-81 rw" in options["DeviceAllow"]
     assert "PrivateDevices" not in options
     # The engine reads which boot this is, and addresses of the network.
     assert "ProcSubset" not in options
