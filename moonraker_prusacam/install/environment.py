@@ -41,6 +41,8 @@ SOURCES = (
     "moonraker_prusacam/release_info",
 )
 REMOVALS = 5
+# Without traces in the user's home.
+PIP_OPTIONS = ("--quiet", "--no-cache-dir", "--disable-pip-version-check")
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", ".demo", "build", "dist", "*.egg-info", "__pycache__", "*.so"
 )
@@ -98,7 +100,7 @@ class Environment(Change):
                 raise InstallError(
                     f"{error}; on Debian: sudo apt install python3-venv"
                 ) from error
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+        pip = [str(python), "-m", "pip", *PIP_OPTIONS]
         with tempfile.TemporaryDirectory(prefix="prusacam-") as folder:
             # A copy, since setuptools leaves traces where it builds, and takes
             # older ones for sources.

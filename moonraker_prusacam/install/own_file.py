@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whole files: macros, units, the first prusacam.conf, a token.
 
-One that somebody has edited since is theirs: it is neither replaced nor removed.
+One that somebody has edited since is theirs: it is neither replaced nor removed. A unit
+is ours all the same, since systemd has another place for what a user wants to change.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnFile(Change):
-    """``is_kept``: an existing one stays whatever is in it, and outlives us."""
+    """``is_kept``: an existing one stays whatever is in it, and outlives us.
+
+    ``is_unit``: what somebody has edited in it is not kept.
+    """
 
     path: Path
     content: bytes = field(repr=False)
     what: str
     mode: int = DEFAULT_MODE
     is_kept: bool = False
+    is_unit: bool = False
 
     kind: ClassVar[str] = "file"
 
@@ -46,7 +51,9 @@ class OwnFile(Change):
             return False
         if self.is_kept or self.path.is_symlink() or present == self.content:
             return True
-        return known is not None and digest(present) != known["digest"]
+        if self.is_unit or known is None:
+            return False
+        return digest(present) != known["digest"]
 
     @property
     def is_found_ours(self) -> bool:
@@ -69,6 +76,7 @@ class OwnFile(Change):
             "digest": digest(self.content),
             "previous": previous,
             "is_kept": self.is_kept,
+            "is_unit": self.is_unit,
         }
 
     def make(self, host: Host, record: Record) -> None:
@@ -83,7 +91,7 @@ def take_back(record: Record, host: Host) -> str:
     present = _read(path)
     if record["is_kept"] or present is None:
         return ""
-    if digest(present) != record["digest"]:
+    if digest(present) != record["digest"] and not record["is_unit"]:
         return f"{path} was edited, and stays"
     if record["previous"] is None:
         host.remove(path)

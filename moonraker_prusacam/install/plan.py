@@ -138,7 +138,7 @@ def _plan_unit(plan: Plan, host: Host, name: str, text: bytes) -> None:
     file = f"{name}.service"
     path = host.at(f"{units.FOLDER}/{file}")
     plan.changes += [
-        OwnFile(path, text, "a service of systemd"),
+        OwnFile(path, text, "a service of systemd", is_unit=True),
         Link(host.at(f"{units.WANTS}/{file}"), f"{units.FOLDER}/{file}"),
         Service(path, host, is_stale=False),
     ]

@@ -85,6 +85,8 @@ def _take_all_back(
         if journal.records[key]["kind"] == Environment.kind:
             left += _restart_moonraker(site)
         left += filter(None, [journal.take_back(key, host, others)])
+    if site.host.has_systemd:
+        site.host.systemctl("daemon-reload")
     for path in purged:
         _remove(path)
     if not left:

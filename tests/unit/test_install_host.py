@@ -578,6 +578,31 @@ def test_macros_when_a_later_version_has_others_then_edited_ones_stay(
     assert (printer.config / "timelapse.cfg").exists()
 
 
+def test_unit_when_somebody_has_edited_it_then_it_is_ours_all_the_same(
+    printer: PrinterHost,
+) -> None:
+    before = printer.snapshot()
+    install(printer.options())
+    unit = printer.units / "prusacam.service"
+    text = unit.read_text()
+    unit.write_text(f"{text}\n# mine\n")
+    install(printer.options())
+    assert unit.read_text() == text
+    unit.write_text(f"{text}\n# mine\n")
+    uninstall(printer.options())
+    assert left_by(before, printer) == KEPT
+
+
+def test_unit_when_there_was_another_before_then_it_comes_back(
+    printer: PrinterHost,
+) -> None:
+    (printer.units / "prusacam.service").write_text("[Service]\n# by hand\n")
+    before = printer.snapshot()
+    install(printer.options())
+    uninstall(printer.options())
+    assert left_by(before, printer) == KEPT
+
+
 def test_configuration_when_it_is_there_then_it_stays_as_it_is(
     printer: PrinterHost, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,6 +107,7 @@ def test_command_when_asked_for_help_then_it_has_what_the_script_has(
     for flag in (*INSTALL_FLAGS, *UNINSTALL_FLAGS):
         assert (flag.name in told) == (flag in flags)
         assert (flag.name in script) == (flag in flags)
+        assert flag.name in (ROOT / "docs/installation.md").read_text()
 
 
 def test_command_when_given_options_then_they_arrive(tmp_path: Path) -> None:
