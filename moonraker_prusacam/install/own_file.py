@@ -53,7 +53,7 @@ class OwnFile(Change):
             return True
         if self.is_unit or known is None:
             return False
-        return digest(present) != known["digest"]
+        return bool(digest(present) != known["digest"])
 
     @property
     def is_found_ours(self) -> bool:

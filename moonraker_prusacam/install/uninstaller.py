@@ -79,14 +79,17 @@ def _take_all_back(
     others = other_journals(site.moonraker.data_path, host.home)
     folders = journal.made_folders
     left: list[str] = []
+    has_service = any(
+        record["kind"] == Service.kind for record in journal.records.values()
+    )
     # Moonraker's update manager uses the environment, as long as it knows of it.
     keys.sort(key=lambda key: journal.records[key]["kind"] == Environment.kind)
     for key in keys:
         if journal.records[key]["kind"] == Environment.kind:
             left += _restart_moonraker(site)
         left += filter(None, [journal.take_back(key, host, others)])
-    if site.host.has_systemd:
-        site.host.systemctl("daemon-reload")
+    if has_service:
+        host.systemctl("daemon-reload")
     for path in purged:
         _remove(path)
     if not left:
