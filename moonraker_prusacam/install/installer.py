@@ -61,6 +61,7 @@ def install(options: Options) -> int:
     if pending and not confirm("Make these changes?", host):
         print("Nothing is changed.")
         return 1
+    journal.note_folder(site.moonraker.data_path / "timelapse")  # the component's
     made = _Maker(site, journal, others).make_all(plan)
     _restart_moonraker(site, plan, made)
     if any(change.path.suffix == ".cfg" for change in made):
@@ -68,7 +69,9 @@ def install(options: Options) -> int:
             "restart Klipper (FIRMWARE_RESTART) when no print runs, for the macros"
         )
     _tell(plan.notes)
-    return 0 if options.no_doctor or not host.is_live else _examine(site)
+    if host.is_live and not options.no_doctor:
+        _examine(site)
+    return 0
 
 
 def make_plan(options: Options, site: Site, journal: Journal) -> Plan:
@@ -233,10 +236,11 @@ def _tell(notes: list[str]) -> None:
         print(f"  {number}. {note}")
 
 
-def _examine(site: Site) -> int:
+def _examine(site: Site) -> None:
+    """Show what the doctor finds; that is about the camera, not the installation."""
     print("The doctor looks whether all works:", flush=True)
     command = [str(site.program), "doctor", "-c", str(site.config_file)]
     try:
-        return subprocess.run(command, timeout=DOCTOR_TIMEOUT_S, check=False).returncode
+        subprocess.run(command, timeout=DOCTOR_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InstallError(f"the doctor: {error}") from error

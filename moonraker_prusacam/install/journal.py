@@ -73,6 +73,11 @@ class Journal:
         }
         return sorted(paths, key=lambda path: len(path.parts), reverse=True)
 
+    def note_folder(self, folder: Path) -> None:
+        """Have ``folder`` removed in the end, if it is not there yet, and is empty."""
+        if not folder.exists() and str(folder) not in self._folders:
+            self._folders.append(str(folder))
+
     def make(self, change: Change, host: Host, others: Iterable[Journal]) -> bool:
         """Make ``change`` if it is not made; whether it was."""
         known = self.records.get(change.key)

@@ -252,13 +252,11 @@ async def test_real_moonraker_when_installed_and_uninstalled_then_it_never_compl
     after = system_of(printer)
     changed = {key for key in before | after if before.get(key) != after.get(key)}
     assert (printer.home / "moonraker/.git/info/exclude").read_bytes() == exclude
-    # Moonraker makes the folder of videos that its file list shows, and keeps a copy
-    # of its configuration; the engine remembers who the camera is.
+    # Moonraker keeps a copy of its configuration; the engine remembers its camera.
     config = "home/printer_data/config"
     assert changed <= {
         f"{config}/prusacam.conf",
         f"{config}/.moonraker.conf.bkp",
-        "home/printer_data/timelapse",
         *(key for key in changed if key.startswith("home/printer_data/prusacam")),
     }
     assert not (printer.data / "prusacam/install.json").exists()
