@@ -153,11 +153,17 @@ def works(path: Path) -> bool:
 
 
 def component_path(environment: Path) -> Path:
-    """Where the package's component is, or will be, in ``environment``."""
-    libraries = sorted(environment.glob("lib/python3.*"))
+    """Where the package's component is, or will be, in ``environment``.
+
+    One whose Python was replaced by that of a newer system does not work, and is made
+    anew.
+    """
+    place = "site-packages/moonraker_prusacam/component"
+    found = list(environment.glob(f"lib/python3.*/{place}"))
+    if len(found) == 1 and works(environment):
+        return found[0]
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    library = libraries[-1] if libraries else environment / "lib" / version
-    return library / "site-packages/moonraker_prusacam/component"
+    return environment / "lib" / version / place
 
 
 def source_folder() -> Path | None:

@@ -123,21 +123,24 @@ class Host:
         if os.geteuid() != 0:
             sudo = shutil.which("sudo")
             if sudo is None:
-                raise RootNeeded(
-                    f"there is no sudo here; as root: {shlex.join(command)}"
-                )
+                raise RootNeeded(f"there is no sudo here{_by_hand(command)}")
             words = [sudo, *([] if self.may_ask else ["-n"]), *command]
         try:
             run(words)
         except InstallError as error:
             if words[0] == command[0]:
                 raise
-            raise RootNeeded(f"{error}; as root: {shlex.join(command)}") from error
+            raise RootNeeded(f"{error}{_by_hand(command)}") from error
 
     def systemctl(self, *words: str) -> None:
         """``systemctl`` as root, on the running system only; raises InstallError."""
         if self.is_live:
             self.as_root("systemctl", *words)
+
+
+def _by_hand(command: Sequence[str]) -> str:
+    """What root would say; not where it is about a file that is gone by then."""
+    return "" if command[0] == "install" else f"; as root: {shlex.join(command)}"
 
 
 def run(words: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ Each question of the installer has an option that answers it.
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
+import pwd
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,11 +89,19 @@ class Options:
         """The host that is meant."""
         return Host(
             home=(self.home or Path.home()).absolute(),
-            user=getpass.getuser(),
+            user=_user(),
             root=(self.root or Path("/")).absolute(),
             may_ask=not self.yes and sys.stdin.isatty(),
             wants_units=not self.no_systemd,
         )
+
+
+def _user() -> str:
+    """Who we are, whatever the environment says; a number where nobody has a name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def parse(words: Sequence[str]) -> tuple[str, Options]:

@@ -62,7 +62,9 @@ class Service(Change):
 
 def take_back(record: Record, host: Host) -> str:
     """Stop it."""
-    host.systemctl("stop", Path(record["path"]).name)
+    unit = Path(record["path"]).name
+    if host.is_live and is_active(unit):
+        host.systemctl("stop", unit)
     return ""
 
 

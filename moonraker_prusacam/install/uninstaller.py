@@ -16,7 +16,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.errors import InstallError
+from moonraker_prusacam.errors import InstallError, RootNeeded
 
 from . import moonraker_api
 from .environment import Environment
@@ -87,8 +87,11 @@ def _take_all_back(
     for key in keys:
         if journal.records[key]["kind"] == Environment.kind:
             left += _restart_moonraker(site)
-        left += filter(None, [journal.take_back(key, host, others)])
-    if has_service:
+        try:
+            left += filter(None, [journal.take_back(key, host, others)])
+        except RootNeeded as error:
+            left.append(f"{error}; then uninstall again")
+    if has_service and not journal.exists:
         host.systemctl("daemon-reload")
     for path in purged:
         _remove(path)

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
+import pwd
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ class PrinterHost:
         path = self.units / f"{unit}.service"
         path.write_text(
             UNIT.format(
-                user=getpass.getuser(),
+                user=pwd.getpwuid(os.getuid()).pw_name,
                 environment=file,
                 python=self.home / "moonraker-env/bin/python",
             )
@@ -171,7 +172,8 @@ class PrinterHost:
 
     def fill_environment(self, path: Path, check: str = "true") -> None:
         """What pip would leave in ``path``, as far as it is looked at."""
-        package = path / "lib/python3.11/site-packages/moonraker_prusacam"
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        package = path / f"lib/{version}/site-packages/moonraker_prusacam"
         (package / "component/shim").mkdir(parents=True, exist_ok=True)
         (path / "bin").mkdir(exist_ok=True)
         program = path / "bin/prusacam"

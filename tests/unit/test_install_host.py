@@ -525,9 +525,30 @@ def test_sudo_when_there_is_none_then_it_says_what_root_has_to_do(
     assert "systemctl enable --now prusacam.service" in told
     assert b"[Service]" in (staged / "prusacam.service").read_bytes()
     assert (printer.components / "prusacam").is_symlink()
+    shutil.rmtree(staged)
     uninstall(printer.options())
-    left = {path for path in left_by(before, printer) if "/units" not in path}
-    assert left <= {*KEPT, "home/printer_data/prusacam"}
+    assert left_by(before, printer) == KEPT
+
+
+def test_uninstallation_when_there_is_no_sudo_then_it_says_what_root_has_to_do(
+    printer: PrinterHost,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = printer.snapshot()
+    install(printer.options())
+    request.getfixturevalue("no_root")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    uninstall(printer.options())
+    told = capsys.readouterr().out
+    unit = printer.units / "prusacam.service"
+    wanted = printer.units / "multi-user.target.wants/prusacam.service"
+    for path in (unit, wanted):
+        assert f"as root: rm -f {path}; then uninstall again" in told
+        path.unlink()
+    uninstall(printer.options())
+    assert left_by(before, printer) == KEPT
 
 
 SUDO = """\
@@ -553,6 +574,41 @@ def test_sudo_when_there_is_one_then_it_is_asked_for_the_units_only(
     assert TOKEN not in log.read_text()
     uninstall(printer.options(purge=True))
     assert left_by(before, printer) == {"sudo.log", "token"}
+
+
+def test_installation_by_hand_when_installed_over_then_it_comes_back(
+    printer: PrinterHost,
+) -> None:
+    link = printer.components / "prusacam"
+    link.symlink_to("/home/pi/src/moonraker_prusacam/component")
+    conf, macros = printer.config / "moonraker.conf", printer.config / "prusacam.cfg"
+    conf.write_text(f"{conf.read_text()}\n[prusacam]\n")
+    macros.write_text("# of another version\n")
+    include = printer.config / "printer.cfg"
+    include.write_text(f"[include prusacam.cfg]\n{include.read_text()}")
+    before = printer.snapshot()
+    install(printer.options())
+    assert str(link.readlink()).startswith(str(printer.home / "prusacam-env"))
+    assert conf.read_text().count("[prusacam]") == 1
+    assert include.read_text().count("[include prusacam.cfg]") == 1
+    assert macros.read_text() != "# of another version\n"
+    uninstall(printer.options())
+    assert left_by(before, printer) == KEPT
+
+
+def test_environment_when_the_system_has_a_newer_python_then_links_lead_to_it(
+    printer: PrinterHost,
+) -> None:
+    install(printer.options())
+    library = printer.home / "prusacam-env/lib"
+    (version,) = library.iterdir()
+    version.rename(library / "python3.9")
+    (printer.home / "prusacam-env/bin/prusacam").unlink()
+    link = printer.components / "prusacam"
+    assert not link.exists()
+    install(printer.options())
+    assert link.exists()
+    assert link.readlink().is_relative_to(version)
 
 
 def test_macros_when_a_later_version_has_others_then_edited_ones_stay(

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ CONTENTS = {
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return Host(tmp_path, getpass.getuser(), tmp_path, may_ask=False)
+    return Host(tmp_path, pwd.getpwuid(os.getuid()).pw_name, tmp_path, may_ask=False)
 
 
 def insert(change: Insertion, host: Host, known: Any = None) -> Any:

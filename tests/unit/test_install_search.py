@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +31,9 @@ def printer(tmp_path: Path) -> PrinterHost:
 
 @pytest.fixture
 def host(printer: PrinterHost) -> Host:
-    return Host(printer.home, getpass.getuser(), printer.root, may_ask=False)
+    return Host(
+        printer.home, pwd.getpwuid(os.getuid()).pw_name, printer.root, may_ask=False
+    )
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ def test_service_when_started_and_stopped_then_systemd_is_told(
         "daemon-reload",
         "restart prusacam.service",
         "is-active prusacam.service",
+        "is-active prusacam.service",
         "stop prusacam.service",
     ]
     (tmp_path / "state").write_text("failed\n")
