@@ -36,10 +36,9 @@ SOURCES = (
     "setup.py",
     "ext/*",
     "klipper_macros/*.cfg",
-    "moonraker_prusacam/**/*.py",
-    "moonraker_prusacam/**/*.html",
-    "moonraker_prusacam/release_info",
+    "moonraker_prusacam/**/*",
 )
+BUILT = (".so", ".pyc")
 REMOVALS = 5
 # Without traces in the user's home.
 PIP_OPTIONS = ("--quiet", "--no-cache-dir", "--disable-pip-version-check")
@@ -182,7 +181,7 @@ def digest(source: Path) -> str:
     whole = hashlib.sha256()
     for pattern in SOURCES:
         for path in sorted(source.glob(pattern)):
-            if path.is_file():
+            if path.is_file() and path.suffix not in BUILT:
                 whole.update(str(path.relative_to(source)).encode() + b"\0")
                 whole.update(hashlib.sha256(path.read_bytes()).digest())
     return whole.hexdigest()
