@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.errors import FileReadOnly
+from moonraker_prusacam.errors import FileReadOnly, InstallError
 
 from . import units
 from .camera_search import FEED_PORT, PI_OPTIONS, pi_program
@@ -87,6 +87,11 @@ def plan_engine(plan: Plan, site: Site, answers: Answers | None, port: int) -> N
     if answers.token is not None:
         path = token_path(data_path, answers.camera)
         token = answers.token.strip() + b"\n"
+        if path.exists() and path.read_bytes().strip() != answers.token.strip():
+            raise InstallError(
+                f"{path} holds another token, and is left as it is. If the one given is "
+                f"that of the camera: mv '{path}' '{path}.old', and install again"
+            )
         plan.changes.append(OwnFile(path, token, "the token", 0o600, is_kept=True))
     has_ffmpeg = shutil.which("ffmpeg") is not None
     text = first_config(answers, data_path, port, has_ffmpeg=has_ffmpeg)

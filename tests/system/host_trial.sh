@@ -20,11 +20,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mkdir -p "${1:?say where the tree of the host may be}" && cd "$1" && pwd)
 tree=$folder/tree
 home=$tree/home/pi
-packages=systemd,systemd-sysv,dbus,polkitd,sudo,python3,python3-venv,git,ca-certificates
+packages=systemd,systemd-sysv,dbus,sudo,python3,python3-venv,git,ca-certificates
 packages=$packages,ffmpeg,iproute2,curl,procps,libsodium23
 port=7399
 
 make_tree() {
+    rm -rf "$tree"
     debootstrap --variant=minbase --include="$packages" bookworm "$tree" >"$folder/debootstrap.log"
     chroot "$tree" useradd -m -s /bin/bash -G video,sudo pi
     echo 'pi ALL=(ALL) NOPASSWD: ALL' >"$tree/etc/sudoers.d/pi"
@@ -80,6 +81,12 @@ as_root() {
 as_pi() { as_root sudo -u pi -H --login env COLUMNS=100 bash -c "cd ~; $1"; }
 
 add_moonraker() {
+    # Its package does not like to be set up where systemd does not run.
+    as_root sh -c '[ -e /usr/lib/polkit-1/polkitd ] || { apt-get -qq update &&
+        DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends polkitd; }' \
+        >"$folder/polkit.log" 2>&1
+    as_root systemctl reload dbus
+    as_root systemctl restart polkit
     as_pi 'python3 -m venv moonraker-env && moonraker-env/bin/pip -q install moonraker==0.11.0
         mkdir -p printer_data/config printer_data/systemd'
     cat >"$home/printer_data/config/moonraker.conf" <<END
@@ -177,7 +184,7 @@ say() {
 }
 
 if [ "${2:-}" = boot ]; then boot; fi
-[ -d "$home" ] || make_tree
+[ -e "$folder/made" ] || { make_tree && touch "$folder/made"; }
 rm -rf "$home" "$tree"/etc/systemd/system/{prusacam,moonraker}*
 mkdir "$home" && git clone -q "${SOURCE:-$here}" "$home/moonraker-prusacam"
 printf 'a-token_of_20_chars_\n' >"$home/token" && chmod 600 "$home/token"

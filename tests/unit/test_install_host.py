@@ -302,6 +302,19 @@ def test_token_when_given_by_a_file_then_only_its_owner_can_read_it(
     assert [path for path in shown if TOKEN.encode() in path.read_bytes()] == [stored]
 
 
+def test_token_when_another_is_kept_then_neither_is_lost(printer: PrinterHost) -> None:
+    install(printer.options(token_file=token_file(printer)))
+    uninstall(printer.options())
+    (printer.config / "prusacam.conf").unlink()
+    other = TOKEN[::-1]
+    before = printer.snapshot()
+    with pytest.raises(InstallError, match="holds another token") as caught:
+        install(printer.options(token_file=token_file(printer, other)))
+    assert other not in str(caught.value)
+    assert left_by(before, printer) == {"token"}
+    assert install(printer.options(token_file=token_file(printer))) == 0
+
+
 def test_token_when_it_is_none_then_moonraker_is_not_touched(
     printer: PrinterHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
