@@ -89,8 +89,8 @@ def plan_engine(plan: Plan, site: Site, answers: Answers | None, port: int) -> N
         token = answers.token.strip() + b"\n"
         if path.exists() and path.read_bytes().strip() != answers.token.strip():
             raise InstallError(
-                f"{path} holds another token, and is left as it is. If the one given is "
-                f"that of the camera: mv '{path}' '{path}.old', and install again"
+                f"{path} holds another token, and is left as it is. If the one given "
+                f"is that of the camera: mv '{path}' '{path}.old', and install again"
             )
         plan.changes.append(OwnFile(path, token, "the token", 0o600, is_kept=True))
     has_ffmpeg = shutil.which("ffmpeg") is not None
