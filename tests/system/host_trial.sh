@@ -27,11 +27,11 @@ port=7399
 make_tree() {
     rm -rf "$tree"
     debootstrap --variant=minbase --include="$packages" bookworm "$tree" >"$folder/debootstrap.log"
-    chroot "$tree" useradd -m -s /bin/bash -G video,sudo pi
+    chroot "$tree" useradd -m -s /bin/bash -G video pi
     echo 'pi ALL=(ALL) NOPASSWD: ALL' >"$tree/etc/sudoers.d/pi"
     cp /etc/resolv.conf /etc/hosts "$tree/etc/"
     cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
-    cat /etc/pip.conf ~/.config/pip/pip.conf >"$tree/etc/pip.conf" 2>/dev/null || true
+    [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$tree/etc/"
     # What a container has no use for.
     for unit in systemd-udevd.service systemd-udevd-control.socket \
         systemd-udevd-kernel.socket systemd-timesyncd.service getty.target \
@@ -78,7 +78,7 @@ as_root() {
     nsenter -t "$init" -m -p -u -i -C -r -w env -i \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb COLUMNS=100 "$@"
 }
-as_pi() { as_root sudo -u pi -H --login env COLUMNS=100 bash -c "cd ~; $1"; }
+as_pi() { as_root sudo -u pi -H env COLUMNS=100 bash -c "cd ~; $1"; }
 
 add_moonraker() {
     # Its package does not like to be set up where systemd does not run.
@@ -116,8 +116,11 @@ max_accel: 3000
 #*# DO NOT EDIT THIS BLOCK OR BELOW. The contents are auto-generated.
 END
     # As Moonraker's own installer writes them.
-    printf 'MOONRAKER_DATA_PATH="/home/pi/printer_data"\nMOONRAKER_ARGS="-m moonraker"\n' \
-        >"$home/printer_data/systemd/moonraker.env"
+    cat >"$home/printer_data/systemd/moonraker.env" <<'END'
+MOONRAKER_DATA_PATH="/home/pi/printer_data"
+MOONRAKER_ARGS="-m moonraker"
+PIP_FIND_LINKS="/home/pi/releases"
+END
     cat >"$tree/etc/systemd/system/moonraker.service" <<'END'
 [Unit]
 Description=API Server for Klipper SV1
@@ -137,7 +140,8 @@ END
     # What lets Moonraker restart services (its scripts/set-policykit-rules.sh).
     cat >"$tree/usr/share/polkit-1/rules.d/moonraker.rules" <<'END'
 polkit.addRule(function(action, subject) {
-    if (action.id == "org.freedesktop.systemd1.manage-units" && subject.user == "pi") {
+    if (/^org.freedesktop.(systemd1.manage-units$|login1)/.test(action.id) &&
+            subject.user == "pi") {
         return polkit.Result.YES;
     }
 });
@@ -187,6 +191,7 @@ if [ "${2:-}" = boot ]; then boot; fi
 [ -e "$folder/made" ] || { make_tree && touch "$folder/made"; }
 rm -rf "$home" "$tree"/etc/systemd/system/{prusacam,moonraker}*
 mkdir "$home" && git clone -q "${SOURCE:-$here}" "$home/moonraker-prusacam"
+[ ! -e ~/.config/pip/pip.conf ] || install -D ~/.config/pip/pip.conf "$home/.config/pip/pip.conf"
 printf 'a-token_of_20_chars_\n' >"$home/token" && chmod 600 "$home/token"
 chroot "$tree" chown -R pi:pi /home/pi
 
@@ -219,10 +224,21 @@ say "systemd-analyze security --no-pager | grep -E 'EXPOSURE|prusacam|moonraker'
 say "$ask"
 say "ls -l printer_data/prusacam/connect; tail -13 printer_data/config/moonraker.conf"
 say "moonraker-prusacam/install.sh --yes --no-doctor"
+# A later release, which the update manager is to find and to install.
+as_pi "cp -r moonraker-prusacam later
+    sed -i 's/^__version__ = .*/__version__ = \"99.0\"/' later/moonraker_prusacam/version.py
+    prusacam-env/bin/pip -q wheel --no-deps --no-cache-dir -w releases ./later && rm -rf later"
+update="curl -s -X POST http://127.0.0.1:$port/machine/update"
+say "$update/refresh?name=prusacam | python3 -c 'import json, sys
+told = json.load(sys.stdin)[\"result\"][\"version_info\"][\"prusacam\"]
+print(*(f\"{key}: {told[key]}\" for key in (\"version\", \"remote_version\", \"is_valid\", \"warnings\")), sep=\"\n\")'"
+say "$update/client?name=prusacam; prusacam-env/bin/prusacam --version"
+wait_for_moonraker
+say "prusacam-env/bin/prusacam status | head -1; $ask"
 say "rm moonraker-env/lib/python3*/site-packages/moonraker/components/prusacam; sudo rm /etc/systemd/system/prusacam.service; moonraker-prusacam/install.sh --yes --no-doctor"
-say "kill -STOP \$(systemctl show prusacam -p MainPID --value); until [ \$(systemctl show prusacam -p NRestarts --value) = 1 ]; do sleep 1; done; journalctl -u prusacam --no-pager -q -o cat | grep -i watchdog | tail -2; systemctl is-active prusacam"
+say "kill -STOP \$(systemctl show prusacam -p MainPID --value); until [ \$(systemctl show prusacam -p NRestarts --value) = 1 ]; do sleep 1; done; sudo journalctl -u prusacam --no-pager -q -o cat | grep -i watchdog | tail -2; systemctl is-active prusacam"
 say "prusacam-env/bin/prusacam uninstall --yes"
 snapshot uninstalled && changes uninstalled
 say "$ask"
-say "moonraker-prusacam/install.sh uninstall --purge --yes"
+say "moonraker-prusacam/install.sh uninstall --purge --yes; rm -r releases"
 snapshot purged && changes purged
