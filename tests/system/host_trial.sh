@@ -236,7 +236,7 @@ say "$update/client?name=prusacam; prusacam-env/bin/prusacam --version"
 wait_for_moonraker
 say "prusacam-env/bin/prusacam status | head -1; $ask"
 say "rm moonraker-env/lib/python3*/site-packages/moonraker/components/prusacam; sudo rm /etc/systemd/system/prusacam.service; moonraker-prusacam/install.sh --yes --no-doctor"
-say "kill -STOP \$(systemctl show prusacam -p MainPID --value); until [ \$(systemctl show prusacam -p NRestarts --value) = 1 ]; do sleep 1; done; sudo journalctl -u prusacam --no-pager -q -o cat | grep -i watchdog | tail -2; systemctl is-active prusacam"
+say "kill -STOP \$(systemctl show prusacam -p MainPID --value); until [ \$(systemctl show prusacam -p NRestarts --value) = 1 ]; do sleep 1; done; systemctl show prusacam -p ActiveState,NRestarts"
 say "prusacam-env/bin/prusacam uninstall --yes"
 snapshot uninstalled && changes uninstalled
 say "$ask"
