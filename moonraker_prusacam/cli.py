@@ -40,6 +40,7 @@ from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
 from .cli_gateway import gateway
+from .cli_install import install, uninstall
 from .cli_nginx import nginx
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
@@ -91,6 +92,8 @@ main.add_command(prusa_camera)
 main.add_command(gateway)
 main.add_command(nginx)
 main.add_command(token)
+main.add_command(install)
+main.add_command(uninstall)
 
 
 @main.command()

@@ -56,6 +56,9 @@
     │   ├─ TooManyViewers          one more than there may be
     │   └─ UpstreamUnavailable     what is behind it is absent    (ConnectionError)
     ├─ EmulatorError               a local stand-in could not do its part
+    ├─ InstallError                a host is not as the installer needs it
+    │   ├─ FileReadOnly            a file that somebody has locked (PermissionError)
+    │   └─ RootNeeded              only root can do that           (PermissionError)
     └─ ClosedError                 used after ``aclose``
 
 Inner layers raise these from their cause. Three places translate them: ``web``
@@ -458,6 +461,18 @@ class UpstreamUnavailable(GatewayError, ConnectionError):
 
 class EmulatorError(PrusacamError):
     """A local stand-in could not do its part of the demo."""
+
+
+class InstallError(PrusacamError):
+    """A host is not as the installer needs it; the text says what helps."""
+
+
+class FileReadOnly(InstallError, PermissionError):
+    """A file is not to be written, and is left as it is."""
+
+
+class RootNeeded(InstallError, PermissionError):
+    """A step needs root, and there is no way to become it."""
 
 
 class ClosedError(PrusacamError):

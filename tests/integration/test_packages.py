@@ -115,9 +115,7 @@ def package_files() -> set[str]:
     """What the package consists of."""
     macros = {f"moonraker_prusacam/{name}" for name in files("klipper_macros/*.cfg")}
     return macros | {
-        name
-        for name in files("moonraker_prusacam/**/*")
-        if not name.endswith(".so") and "." in Path(name).name
+        name for name in files("moonraker_prusacam/**/*") if not name.endswith(".so")
     }
 
 

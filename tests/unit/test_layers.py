@@ -63,7 +63,7 @@ MIDDLE = {
     "motion",
 }
 # The rooms of one floor never meet; app puts them together.
-ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway"}
+ROOMS = {"web", "timelapse", "connect", "control", "multicam", "gateway", "install"}
 TOP = {
     "methods",
     "metrics",
@@ -90,6 +90,7 @@ DOOR = {
     "cli_emulator",
     "cli_gateway",
     "cli_nginx",
+    "cli_install",
     "cli_prusa_camera",
     "cli_timelapse",
     "cli_token",
@@ -171,6 +172,13 @@ def test_component_when_it_imports_then_standard_library_and_moonraker() -> None
             known = name[0] in sys.stdlib_module_names or name[0] == "moonraker"
             # Moonraker's own packages are reached relatively from components/prusacam.
             assert inside or known, (path, name)
+
+
+def test_installer_when_it_imports_then_standard_library_and_ground() -> None:
+    for path in PACKAGE.joinpath("install").rglob("*.py"):
+        names = imported(path)
+        assert {name[0] for name in names} <= {*sys.stdlib_module_names, PACKAGE.name}
+        assert rooms_imported(path) - {"install"} <= {"durable", "errors", "version"}
 
 
 @pytest.mark.parametrize("module", ["cli", "cli_emulator"])
