@@ -137,6 +137,10 @@ def plan_units(plan: Plan, site: Site, *, wants_feed: bool) -> None:
         feed_text = units.feed_unit(host, name, host.user, feed)
         _plan_unit(plan, host, units.feed_name(name), feed_text)
     _plan_unit(plan, host, name, text)
+    if "gateway" in read_settings(site.config_file):
+        watch = [str(site.program), "gateway", "-c", str(site.config_file)]
+        gateway = units.gateway_unit(name, host.user, watch)
+        _plan_unit(plan, host, units.gateway_name(name), gateway)
 
 
 def _plan_unit(plan: Plan, host: Host, name: str, text: bytes) -> None:

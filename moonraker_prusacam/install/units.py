@@ -2,7 +2,7 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``prusacam.service``, and the optional feed of a Raspberry Pi's camera.
+"""``prusacam.service``, the optional feed of a Raspberry Pi's camera, the gateway.
 
 A camera engine talks to the network and starts programs, so it may do little else: it
 writes Moonraker's data folder, opens cameras, and can become nobody else. The options
@@ -51,6 +51,9 @@ SystemCallFilter=~@privileged
 # setpriv, which has ffmpeg die with the engine, sets the capabilities it has.
 SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
+"""
+
+DEVICES = """\
 # Cameras (81) and what encodes pictures (226); USB (189) for those that gphoto2 reads.
 # By number, since a driver that comes with a camera has no name before.
 DevicePolicy=closed
@@ -125,6 +128,32 @@ WantedBy=multi-user.target
 """)
 
 
+GATEWAY = string.Template("""\
+# $name.service, written by 'prusacam install' because prusacam.conf has [gateway].
+# Changes of yours belong into a file beside it: sudo systemctl edit $name
+[Unit]
+Description=Read-only gateway of prusacam
+After=network.target $engine.service
+StartLimitIntervalSec=0
+
+[Service]
+User=$user
+ExecStart=$command
+Restart=always
+RestartSec=5
+# Mistakes in prusacam.conf, of which one is that there is no [gateway].
+RestartPreventExitStatus=2
+CPUWeight=50
+MemoryMax=30%
+TasksMax=64
+OOMScoreAdjust=300
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+$confined
+[Install]
+WantedBy=multi-user.target
+""")
+
+
 def engine_unit(
     host: Host, name: str, user: str, command: Iterable[str], writable: Iterable[Path]
 ) -> bytes:
@@ -136,7 +165,7 @@ def engine_unit(
         command=" ".join(map(_quoted, command)),
         # One that is not there (a USB disk) must not keep the engine from starting.
         writable=" ".join(f"{_quoted(f'-{path}')}" for path in writable),
-        confined=CONFINED,
+        confined=CONFINED + DEVICES,
     ).encode()
 
 
@@ -148,8 +177,24 @@ def feed_unit(host: Host, engine: str, user: str, command: Iterable[str]) -> byt
         user=user,
         groups=_groups(host),
         command=" ".join(map(_quoted, command)),
-        confined=CONFINED,
+        confined=CONFINED + DEVICES,
     ).encode()
+
+
+def gateway_unit(engine: str, user: str, command: Iterable[str]) -> bytes:
+    """The unit that runs ``command``, which opens no device and writes nothing."""
+    return GATEWAY.substitute(
+        name=gateway_name(engine),
+        engine=engine,
+        user=user,
+        command=" ".join(map(_quoted, command)),
+        confined=f"{CONFINED}PrivateDevices=yes\n",
+    ).encode()
+
+
+def gateway_name(engine: str) -> str:
+    """The name of the gateway beside the engine ``engine``."""
+    return f"{engine}-gateway"
 
 
 def feed_name(engine: str) -> str:

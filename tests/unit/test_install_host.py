@@ -707,6 +707,21 @@ def test_engine_when_installed_alone_then_no_moonraker_is_needed(
     assert left_by(before, printer) == set()
 
 
+def test_gateway_when_the_configuration_has_one_then_it_has_a_service(
+    printer: PrinterHost,
+) -> None:
+    before = printer.snapshot()
+    install(printer.options())
+    unit = printer.units / "prusacam-gateway.service"
+    assert not unit.exists()
+    with (printer.config / "prusacam.conf").open("a") as file:
+        file.write("[gateway]\n")
+    install(printer.options())
+    assert "/bin/prusacam gateway -c " in unit.read_text()
+    uninstall(printer.options())
+    assert left_by(before, printer) == KEPT
+
+
 def test_feed_when_asked_for_then_the_camera_has_a_service_of_its_own(
     printer: PrinterHost,
 ) -> None:

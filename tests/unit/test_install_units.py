@@ -18,7 +18,7 @@ import pytest
 from moonraker_prusacam.errors import InstallError
 from moonraker_prusacam.install.host import Host
 from moonraker_prusacam.install.service import Service, take_back
-from moonraker_prusacam.install.units import engine_unit, feed_unit
+from moonraker_prusacam.install.units import engine_unit, feed_unit, gateway_unit
 
 ANALYZE = shutil.which("systemd-analyze")
 needs_systemd = pytest.mark.skipif(
@@ -40,14 +40,17 @@ def host(tmp_path: Path) -> Host:
 
 @pytest.fixture
 def files(host: Host, tmp_path: Path) -> list[Path]:
-    """Both units, with paths that have a blank in them."""
+    """All units, with paths that have a blank in them."""
     data = tmp_path / "printer data"
     command = ["/bin/true", "run", "-c", f"{data}/config/prusacam.conf"]
     engine, feed = tmp_path / "prusacam.service", tmp_path / "prusacam-feed.service"
     engine.write_bytes(engine_unit(host, "prusacam", USER, command, [data]))
     listen = ["/bin/true", "-t", "0", "-o", "tcp://127.0.0.1:9000"]
     feed.write_bytes(feed_unit(host, "prusacam", USER, listen))
-    return [engine, feed]
+    gateway = tmp_path / "prusacam-gateway.service"
+    watch = ["/bin/true", "gateway", "-c", f"{data}/config/prusacam.conf"]
+    gateway.write_bytes(gateway_unit("prusacam", USER, watch))
+    return [engine, feed, gateway]
 
 
 def analyze(*words: object) -> str:
