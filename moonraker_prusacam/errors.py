@@ -42,6 +42,11 @@
     │   ├─ KlippyUnavailable       absent, silent, closed         (ConnectionError)
     │   ├─ KlippyRefused           Klipper answered with an error
     │   └─ KlippyDataError         bytes or numbers make no sense (ValueError)
+    ├─ PrinterError                the printer in Prusa Connect
+    │   ├─ MoonrakerUnavailable    absent, silent, closed         (ConnectionError)
+    │   ├─ MoonrakerRefused        Moonraker or Klipper said no
+    │   ├─ CommandRejected         it is not done, and why
+    │   └─ CommandFailed           it was begun, and went wrong
     ├─ TimelapseError              a job cannot do what was asked
     │   ├─ FramesNotFound          no frames for that             (LookupError)
     │   ├─ JobNotFound             no job of that id              (LookupError)
@@ -355,6 +360,37 @@ class KlippyRefused(KlippyError):
 
 class KlippyDataError(KlippyError, ValueError):
     """What Klipper sent is no message, or holds no number where one belongs."""
+
+
+class PrinterError(PrusacamError):
+    """The printer in Prusa Connect, or Moonraker on the way to it."""
+
+    http_status = 502
+
+
+class MoonrakerUnavailable(PrinterError, ConnectionError):
+    """Moonraker is absent, silent, or has closed the connection."""
+
+    retryable = True
+    http_status = 503
+
+
+class MoonrakerRefused(PrinterError):
+    """Moonraker, or Klipper behind it, answered with an error; ``code`` is its own."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CommandRejected(PrinterError):
+    """A command that is not done; the text is the reason that Prusa Connect shows."""
+
+    http_status = 400
+
+
+class CommandFailed(PrinterError):
+    """A command that was begun and went wrong; the text is told to Prusa Connect."""
 
 
 class TimelapseError(PrusacamError):
