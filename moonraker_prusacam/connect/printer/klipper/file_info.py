@@ -84,7 +84,8 @@ def slicer_facts(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def duration(seconds: float) -> str:
     """As PrusaSlicer writes it: ``1d 2h 3m 4s``."""
-    left, parts = int(seconds), []
+    left = int(seconds)
+    parts: list[str] = []
     for unit, unit_s in (("d", 86400), ("h", 3600), ("m", 60)):
         count, left = divmod(left, unit_s)
         if count or parts:

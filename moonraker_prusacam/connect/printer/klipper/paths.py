@@ -119,7 +119,7 @@ def status_of(root: Path, place: Place) -> os.stat_result | None:
     if not place.parts:
         return root.stat()
     try:
-        with _Folder(root, place.parts[:-1]) as folder:
+        with Folder(root, place.parts[:-1]) as folder:
             found = os.stat(place.name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
@@ -157,7 +157,7 @@ def require_free(root: Path, place: Place) -> None:
     require_folder(root, Place(place.parts[:-1]))
 
 
-class _Folder:
+class Folder:
     """A descriptor of a folder below ``root``, reached without following links."""
 
     def __init__(self, root: Path, parts: tuple[str, ...]) -> None:
