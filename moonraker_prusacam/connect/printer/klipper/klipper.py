@@ -143,9 +143,9 @@ class KlipperPrinter:
         await self._print(parse_file(_path(command)))
 
     async def _print(self, place: Place) -> None:
-        self._printing.require_startable()
         if not place.is_printable:
             raise CommandRejected(f"Klipper does not print {place.name}")
+        self._printing.require_ready()
         await asyncio.to_thread(require_file, await self._files.root(), place)
         await self._printing.start(place, self._job_id)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 30.0  # reading and opening the file
 STATE_TIMEOUT_S = 15.0  # from Klipper's "ok" to what was to come of it
 STATE_POLL_S = 0.1
+REST_TIMEOUT_S = 3.0  # idle_timeout is "Printing" until half a second after
 JOB_TIMEOUT_S = 3.0  # until the view has the new print
 PAUSE_TIMEOUT_S = 180.0  # a macro may lift, park and wait for the moves
 CANCEL_TIMEOUT_S = 300.0  # as above, behind the line that is being run
@@ -88,6 +89,7 @@ class Printing:
 
     async def start(self, place: Place, job_id: Callable[[], int | None]) -> None:
         """Print the file at ``place``, which is there; until Klipper really prints."""
+        await self._rest()
         self.require_startable()
         before = job_id()
         await self._do("printer.print.start", START_TIMEOUT_S, filename=place.relative)
@@ -154,6 +156,7 @@ class Printing:
             raise CommandRejected(f"no macro for that: see '{option}' in prusacam.conf")
         if macro.upper() not in self._macros:
             raise CommandRejected(f"there is no macro {macro} on this printer")
+        await self._rest()
         if self._state == "printing" or is_busy(self._klippy.status):
             raise CommandRejected("the printer is busy; pause it first")
         await self._run(macro, FILAMENT_TIMEOUT_S)
@@ -174,6 +177,11 @@ class Printing:
             raise CommandFailed(
                 f"Klipper is {klippy.state} after the restart: {klippy.message}"
             )
+
+    async def _rest(self) -> None:
+        """Wait for the end of what is about to end: a cancelled print's last moves."""
+        klippy = self._klippy
+        await klippy.until(lambda: not is_busy(klippy.status), REST_TIMEOUT_S)
 
     @property
     def _state(self) -> str:
@@ -210,23 +218,22 @@ class Printing:
         fails: tuple[str, ...] = ("error",),
     ) -> None:
         """Ask until Klipper says that it is so: what is pushed is up to 250 ms old."""
-        stats: dict[str, Any] = {"state": "nobody knows what"}
+        stats: dict[str, Any] = {"state": "nothing"}
         try:
             async with asyncio.timeout(STATE_TIMEOUT_S):
-                while not is_done(stats):
-                    stats = await self._print_stats()
+                while not is_done(stats := await self._print_stats()):
                     if stats["state"] in fails:
-                        raise CommandFailed(
-                            f"the print failed: {stats.get('message') or 'no reason'}"
-                        )
-                    if not is_done(stats):
-                        await asyncio.sleep(STATE_POLL_S)
+                        break
+                    await asyncio.sleep(STATE_POLL_S)
         except TimeoutError:
             raise CommandFailed(f"{trouble}: Klipper says {stats['state']}") from None
         state, file = stats["state"], stats.get("filename")
         await self._klippy.until(
             lambda: self._state == state or self._file != file, JOB_TIMEOUT_S
         )
+        if state in fails:
+            words = stats.get("message") or "Klipper gave no reason"
+            raise CommandFailed(f"the print failed: {words}")
 
     @property
     def _file(self) -> object:
