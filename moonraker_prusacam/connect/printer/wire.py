@@ -25,7 +25,7 @@ MAX_NAME = 64
 MAX_ID = (1 << 63) - 1
 JSON_TYPE = "application/json"
 GCODE_TYPE = "text/x.gcode"
-FRAME = re.compile(r"([JGFT])([0-9A-Fa-f]{8})(.*)", re.DOTALL)
+FRAME = re.compile(rb"([JGFT])([0-9A-Fa-f]{8})(.*)", re.DOTALL)
 
 
 @attrs.frozen
@@ -51,17 +51,17 @@ def command_in_reply(headers: Mapping[str, str], body: bytes) -> Command | Unrea
     return Unreadable(int(number), "Invalid command content type")
 
 
-def command_in_frame(frame: str) -> Command | Unreadable:
+def command_in_frame(frame: bytes) -> Command | Unreadable:
     """The command of a frame of ``/p/ws``."""
     match = FRAME.fullmatch(frame)
     if match is None:
         return Unreadable(None, "Invalid frame")
-    kind, identity, body = match[1], int(match[2], 16), match[3].encode()
-    if kind == "J":
-        return _named(identity, body)
-    if kind in "GF":
-        return _gcode(identity, body, force=kind == "F")
-    return Unreadable(identity, f"Frames of kind {kind} are not known")
+    kind, identity = match[1], int(match[2], 16)
+    if kind == b"J":
+        return _named(identity, match[3])
+    if kind in b"GF":
+        return _gcode(identity, match[3], force=kind == b"F")
+    return Unreadable(identity, "Frames of kind T are not known")
 
 
 def _gcode(identity: int, body: bytes, *, force: bool) -> Command | Unreadable:
