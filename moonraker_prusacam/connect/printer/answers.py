@@ -119,7 +119,7 @@ def _read(told: object) -> Event | None:
     if not isinstance(told, dict):
         return None
     identity, kind, reason = told.get("id"), told.get("event"), told.get("reason")
-    if not _is_id(identity) or kind not in ENDS:
+    if not _is_id(identity) or not isinstance(kind, str) or kind not in ENDS:
         return None
     text = reason if isinstance(reason, str) else ""
     return _answer(identity, EventKind(kind), text)

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 60.0
 BUG_WAIT_S = 60.0
 LATE_S = 1.0  # how much telemetry may wait for events
+INFO_GAP_S = 5.0  # files may change faster than a list of them is worth sending
 NEEDS_INFO = 503  # the answer to telemetry of a printer that has not introduced itself
 MOST_TRIES = 3
 
@@ -85,7 +86,9 @@ class Reporter:
         self._is_active = is_active
         self._on_contact = on_contact
         self._planner = TelemetryPlanner()
-        self._info_wanted = True
+        self._info_needed = True  # nothing else is taken before it
+        self._info_wanted = False
+        self._info_from_s = clock.monotonic_s()
         self._info_is_small = False
         self._failed_events = 0
         self._telemetry_first = False
@@ -94,7 +97,7 @@ class Reporter:
         self._wake = asyncio.Event()
         self._state_log = StateLog(log, "Printer in Prusa Connect")
         self._tasks = TaskOwner("printer-reporter")
-        link.on_open = self.introduce
+        link.on_open = self._opened
 
     async def start(self) -> None:
         """Begin to tell."""
@@ -116,9 +119,8 @@ class Reporter:
         self._wake.set()
 
     def introduce(self) -> None:
-        """Send INFO next, and then all of the telemetry."""
+        """Send INFO soon, and then all of the telemetry."""
         self._info_wanted = True
-        self._planner.refresh()
         self._wake.set()
 
     def wake(self) -> None:
@@ -138,36 +140,44 @@ class Reporter:
     async def _step(self) -> None:
         now_s = self._clock.monotonic_s()
         due_s = self._planner.due_s(is_active=self._is_active())
+        info_s = self._info_from_s if self._info_wanted else None
         is_late = due_s is not None and now_s - due_s >= LATE_S
-        if self._telemetry_first:
-            await self._send_telemetry()
-        elif self._info_wanted:
+        if self._info_needed and not self._telemetry_first:
             await self._send_info()
-        elif self.outbox.first is not None and not is_late:
+        elif self._telemetry_first or is_late:
+            await self._send_telemetry()
+        elif info_s is not None and info_s <= now_s:
+            await self._send_info()
+        elif self.outbox.first is not None:
             await self._send_event()
         elif due_s is None or due_s <= now_s:
             await self._send_telemetry()
         else:
             self._wake.clear()
-            await self._clock.wait(self._wake, due_s)
+            until_s = due_s if info_s is None else min(due_s, info_s)
+            await self._clock.wait(self._wake, until_s)
+
+    def _opened(self) -> None:
+        """Whoever listens now knows nothing of us."""
+        self._info_needed = True
 
     async def _send_info(self) -> None:
-        self._info_wanted = False
-        event = None
+        # Whatever changes from here on is for the next one.
+        was_needed, self._info_needed = self._info_needed, False
+        was_wanted, self._info_wanted = self._info_wanted, False
         try:
             event = await self._info(self._info_is_small)
             await self._link.send_event(event, self._clock.wall_s())
-        except SnapshotRejected as error:
-            self._info_wanted = True
-            if self._info_is_small:
+        except BaseException as error:
+            self._info_needed |= was_needed
+            self._info_wanted |= was_wanted
+            if not isinstance(error, SnapshotRejected) or self._info_is_small:
                 raise
             # Too long a list of files must not keep the printer out.
             log.warning("Prusa Connect did not take INFO (%s); without files", error)
             self._info_is_small = True
             return
-        except BaseException:
-            self._info_wanted = True
-            raise
+        self._info_from_s = self._clock.monotonic_s() + INFO_GAP_S
         self.sent["info"] += 1
         self._planner.refresh()
         self._answered()
@@ -207,7 +217,7 @@ class Reporter:
             # An outage is no event's fault.
             self._failed_events = 0
             if error.status == NEEDS_INFO:
-                self._info_wanted = True
+                self._info_needed = True
             raise
         self._planner.delivered(current, now_s, was_full=was_full)
         self.sent["telemetry"] += 1

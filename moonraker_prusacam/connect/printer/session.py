@@ -36,12 +36,18 @@ if TYPE_CHECKING:
     from .api import PrinterApi
     from .cameras import CameraTokens
     from .identity import PrinterIdentity
+    from .link import Link
     from .states import StateKeeper
     from .view import PrinterActions
 
 log = logging.getLogger(__name__)
 
 FILES_TIMEOUT_S = 10.0
+
+
+def open_link(transport: str, api: PrinterApi) -> Link:
+    """The transport that the user has chosen."""
+    return SocketLink(api) if transport == "websocket" else HttpLink(api)
 
 
 class Session:
@@ -57,6 +63,8 @@ class Session:
         tokens: CameraTokens,
         clock: Clock,
         on_contact: Callable[[], None],
+        *,
+        link: Link | None = None,
     ) -> None:
         self.actions = actions
         self._config = config
@@ -65,7 +73,7 @@ class Session:
         self._book = book
         self._tokens = tokens
         self._clock = clock
-        link = SocketLink(api) if config.transport == "websocket" else HttpLink(api)
+        link = link or open_link(config.transport, api)
         self.desk = CommandDesk(Commands(self).execute, self.tell, book)
         link.on_command = self.desk.receive
         self.reporter = Reporter(
