@@ -101,6 +101,7 @@ class PrinterControl:
             )
         except (TypeError, ValueError) as error:
             raise wrong(error) from None
+        await self._connect.changed()
         return await self._when_ended(request, command, 201)
 
     async def _show_command(self, request: web.Request) -> web.Response:

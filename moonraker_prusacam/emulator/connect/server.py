@@ -178,6 +178,10 @@ class LocalConnect:
         async with asyncio.timeout(timeout_s), changed:
             await changed.wait_for(condition)
 
+    async def changed(self) -> None:
+        """Let ``wait_for`` look again, after something was changed by hand."""
+        await self._exchanges.changed()
+
     async def inject(self, *faults: Fault) -> None:
         """Plan faults; ``refuse`` begins at once."""
         refusals = [fault for fault in faults if fault.kind is FaultKind.REFUSE]
@@ -273,11 +277,7 @@ class LocalConnect:
         }
 
     def _notify(self) -> None:
-        self._tasks.start("notify", self._notify_all())
-
-    async def _notify_all(self) -> None:
-        async with self._exchanges.done:
-            self._exchanges.done.notify_all()
+        self._tasks.start("notify", self.changed())
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
