@@ -99,7 +99,9 @@ class PrinterBench:
 @asynccontextmanager
 async def printer_bench() -> AsyncIterator[PrinterBench]:
     """A bench whose Prusa Connect runs."""
-    async with aiohttp.ClientSession() as http:
+    # A connection for each request: what a fault leaves behind harms no other.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as http:
         bench = PrinterBench(http)
         await bench.connect.start()
         try:
