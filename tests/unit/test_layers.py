@@ -50,6 +50,7 @@ MIDDLE = {
     "signals",
     "print_job",
     "camera",
+    "moonraker",
     "motion",
 }
 # The rooms of one floor never meet; app puts them together.
