@@ -25,8 +25,9 @@
     │   ├─ SnapshotRejected        other 4xx
     │   ├─ TokenRejected           401 and 403: the user must act
     │   ├─ VideoNotThere           no such video, or not yet       (LookupError)
-    │   └─ VideoRejected           what comes is not to be had as a video
-    │       └─ VideoTooLarge       larger than we may take
+    │   ├─ VideoRejected           what comes is not to be had as a video
+    │   │   └─ VideoTooLarge       larger than we may take
+    │   └─ FileRejected            a file for the printer is not to be had
     ├─ VideoDamaged                what should be an MP4 is none   (ValueError)
     ├─ DiskRefused                 no room, or the disk fails
     ├─ SignalingError              the Prusa camera protocol
@@ -241,6 +242,10 @@ class VideoRejected(PrusaConnectError):
 
 class VideoTooLarge(VideoRejected):
     """The video is larger than we were told to take."""
+
+
+class FileRejected(PrusaConnectError):
+    """A file for the printer is not to be had, or is another than was announced."""
 
 
 class VideoDamaged(PrusacamError, ValueError):

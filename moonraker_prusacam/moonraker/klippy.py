@@ -54,6 +54,7 @@ class Klippy:
         self.settings: dict[str, Any] = {}  # configfile.settings, at the last ready
         self.info: dict[str, Any] = {}  # Klipper's version, this host's name
         self.moonraker_version = ""
+        self.subscriptions = 0  # how often Klipper began to tell
         self.on_change: list[Callable[[], None]] = []
         self._is_subscribed = False
         self._wake = asyncio.Event()
@@ -70,6 +71,21 @@ class Klippy:
     async def aclose(self) -> None:
         """Stop. Idempotent."""
         await self._tasks.aclose()
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until ``condition`` holds; whether it came to be in time."""
+        changed = asyncio.Event()
+        self.on_change.append(changed.set)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            return False
+        finally:
+            self.on_change.remove(changed.set)
+        return True
 
     def _connection_changed(self) -> None:
         self._is_subscribed = False
@@ -148,6 +164,7 @@ class Klippy:
             raise
         # The first pushes may be handled before the reply, and are newer.
         self._merge(reply["status"], keeps_known=True)
+        self.subscriptions += 1
 
     def _merge(self, status: dict[str, Any], *, keeps_known: bool = False) -> None:
         for name, fields in status.items():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .klipper import KlipperPrinter
 from .settings import GcodePolicy, KlipperSettings
 
-__all__ = ["GcodePolicy", "KlipperSettings"]
+__all__ = ["GcodePolicy", "KlipperPrinter", "KlipperSettings"]
