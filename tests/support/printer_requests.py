@@ -47,14 +47,16 @@ class Said:
     headers: tuple[str, ...]
     body: tuple[str, ...]
 
+    @property
+    def event(self) -> str:
+        """The kind of an event, empty if it is none."""
+        return self.what.partition("/p/events ")[2]
 
-def normalised(
-    records: Iterable[RequestRecord], *, awaited: Collection[str], is_telling: bool
-) -> list[Said]:
+
+def normalised(records: Iterable[RequestRecord], *, is_telling: bool) -> list[Said]:
     """The requests of one step.
 
-    What belongs to another step, and came late, is left out: FILE_CHANGED unless it is
-    ``awaited``. What telemetry says counts where the step is about it (``is_telling``).
+    What telemetry says counts where the step is about it (``is_telling``).
     """
     in_order: list[Said] = []
     unasked: dict[str, Said] = {}
@@ -62,8 +64,6 @@ def normalised(
         said = _said(record)
         if said.what == TELEMETRY and not is_telling:
             said = attrs.evolve(said, body=())
-        if said.what.endswith(" FILE_CHANGED") and "FILE_CHANGED" not in awaited:
-            continue
         if _is_asked(record):
             if said not in in_order or record.path == "/p/events":
                 in_order.append(said)
