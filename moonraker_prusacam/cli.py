@@ -36,6 +36,7 @@ from .cli_camera import camera as camera_group
 from .cli_connect import connect
 from .cli_doctor import doctor
 from .cli_emulator import emulator
+from .cli_printer import printer as printer_group
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .errors import FfmpegMissing
@@ -74,6 +75,7 @@ main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
 main.add_command(prusa_camera)
+main.add_command(printer_group)
 
 
 @main.command()
@@ -123,6 +125,8 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
     _print_timelapse(console, answer["timelapse"])
     for upload in answer["connect"]:
         _print_upload(console, upload)
+    if answer["printer"]["state"] != "off":
+        _print_session(console, "Printer", "in Prusa Connect", answer["printer"])
     for camera in answer["prusa_cameras"]:
         _print_session(console, "Prusa camera", camera["name"], camera)
     for role in answer["camera_roles"]:

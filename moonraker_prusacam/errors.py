@@ -46,6 +46,7 @@
     ├─ PrinterError                the printer in Prusa Connect
     │   ├─ MoonrakerUnavailable    absent, silent, closed         (ConnectionError)
     │   ├─ MoonrakerRefused        Moonraker or Klipper said no
+    │   ├─ RegistrationError       registered already, or not yet, or not wanted
     │   ├─ CommandRejected         it is not done, and why
     │   └─ CommandFailed           it was begun, and went wrong
     ├─ TimelapseError              a job cannot do what was asked
@@ -386,6 +387,12 @@ class MoonrakerRefused(PrinterError):
     def __init__(self, message: str, *, code: int = 0) -> None:
         super().__init__(message)
         self.code = code
+
+
+class RegistrationError(PrinterError):
+    """There is a printer in Prusa Connect already, or none yet, or none is wanted."""
+
+    http_status = 409
 
 
 class CommandRejected(PrinterError):

@@ -129,3 +129,8 @@ class PrinterConfig:
     send_network_info: bool = option(
         boolean, "Tell Prusa Connect this host's addresses and name", default=True
     )
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Whether cameras get their tokens through the printer."""
+        return self.consent and self.cameras

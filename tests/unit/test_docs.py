@@ -27,6 +27,7 @@ HEADINGS = {
     "timelapse": "[timelapse]",
     "track": "[track NAME]",
     "prusa_camera": "[prusa_camera NAME]",
+    "printer": "[printer]",
 }
 
 
@@ -51,7 +52,7 @@ def rows(section: str) -> dict[str, tuple[str, str]]:
 def shown(default: object) -> str:
     if default is attrs.NOTHING:
         return "required"
-    if default == ():
+    if default == () or default == frozenset():
         return "none"
     if isinstance(default, float):
         return f"`{default:g}`"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,6 @@ from moonraker_prusacam.secret import Secret
 from tests.support.clock import VirtualClock
 from tests.support.fake_printer import FILES, READY, FakeActions, printing
 from tests.support.recording_link import RecordingLink, Sent
-import itertools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.version import __version__
 
+from .klipper import paths
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .identity import PrinterIdentity
     from .view import Job, PrinterView
 
-STORAGE = "/gcodes"
+STORAGE = f"/{paths.STORAGE}"
 JOB_STATES = {
     "printing": "PRINTING",
     "paused": "PAUSED",

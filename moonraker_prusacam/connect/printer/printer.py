@@ -15,7 +15,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.connect.clock import SystemClock
-from moonraker_prusacam.errors import PrinterError, PrusacamError
+from moonraker_prusacam.errors import PrusacamError, RegistrationError
 from moonraker_prusacam.tasks import TaskOwner
 
 from .answers import AnswerBook
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ANSWERS = "answers.json"
 ADVICE = {
     "unregistered": "prusacam printer register",
     "waiting": "add the printer at the address, or enter the code in Prusa Connect",
@@ -71,7 +72,7 @@ class ConnectPrinter:
         self._on_unregistered = on_unregistered
         self._clock = clock or SystemClock()
         self.tokens = CameraTokens(api, self._clock, folder, cameras)
-        self._book = AnswerBook(folder / "answers.json")
+        self._book = AnswerBook(folder / ANSWERS)
         self._session: Session | None = None
         self._ticket: Ticket | None = None
         self._failure = ""
@@ -96,12 +97,12 @@ class ConnectPrinter:
     async def register(self) -> Ticket:
         """Ask for a code, and wait for the token in the background.
 
-        Asked again, the ticket that waits is the answer. Raises PrinterError when the
-        printer is registered, and PrusaConnectError.
+        Asked again, the ticket that waits is the answer. Raises RegistrationError when
+        the printer is registered, and PrusaConnectError.
         """
         async with self._change:
             if self._session is not None:
-                raise PrinterError(
+                raise RegistrationError(
                     "the printer is registered: prusacam printer unregister comes first"
                 )
             if self._ticket is not None:
@@ -141,7 +142,7 @@ class ConnectPrinter:
     def set_ready(self, *, is_ready: bool) -> None:
         """Take the user's word that a print may begin; raises PrinterError."""
         if self._session is None:
-            raise PrinterError("the printer is not registered in Prusa Connect")
+            raise RegistrationError("the printer is not registered in Prusa Connect")
         self._session.states.set_ready(is_ready=is_ready)
         self._session.look()
 
