@@ -80,8 +80,9 @@ class OurClient:
     storage = "/gcodes"
     never = frozenset(NEVER)
 
-    def __init__(self, server: str, folder: Path) -> None:
+    def __init__(self, server: str, folder: Path, transport: str) -> None:
         self._server = server
+        self._transport = transport
         self._folder = folder / "printer"
         self._clock = QuickClock()
         self.api = PrinterApi(server, IDENTITY, self._clock)
@@ -104,7 +105,12 @@ class OurClient:
 
     async def start(self) -> None:
         """Be there, unregistered."""
-        config = PrinterConfig(consent=True, server=self._server, printer_type="6.1.0")
+        config = PrinterConfig(
+            consent=True,
+            server=self._server,
+            printer_type=IDENTITY.printer_type,
+            transport=self._transport,
+        )
         self._printer = ConnectPrinter(
             config,
             IDENTITY,
@@ -166,9 +172,11 @@ class OurClient:
 
 
 @asynccontextmanager
-async def our_client(server: str, folder: Path) -> AsyncIterator[OurClient]:
+async def our_client(
+    server: str, folder: Path, *, transport: str = "http"
+) -> AsyncIterator[OurClient]:
     """A client with its host in ``folder``, whose path should be short."""
-    client = OurClient(server, folder)
+    client = OurClient(server, folder, transport)
     # What stands for the internet is on this host, which no file may come from.
     nearby = (*hosts.HOME, ipaddress.ip_network("127.0.0.0/8"))
     with mock.patch.object(hosts, "HOME", nearby):

@@ -32,6 +32,14 @@ CARRIERS = {
     "content-type",
     "host",
 }
+OF_PRINTER = (
+    "fingerprint",
+    "timestamp",
+    "token",
+    "user-agent",
+    "user-agent-printer",
+    "user-agent-version",
+)
 AS_FAR = ("data.size", "data.time_remaining")  # once a transfer has begun
 DEEP = ("data", "config", "options")
 
@@ -104,11 +112,13 @@ def from_text(text: str) -> dict[str, list[Said]]:
 
 def _said(record: RequestRecord) -> Said:
     path = HEX.sub("/{hash}/", record.path.partition("?")[0])
-    what = f"{record.method} {path}"
+    # A message counts as the request that it stands for; the handshake has its headers.
+    is_message = record.method == "WS"
+    what = f"{'POST' if is_message else record.method} {path}"
     content = record.content if isinstance(record.content, dict) else {}
     if path == "/p/events":
         what += f" {content.get('event')}"
-    headers = sorted(record.headers.keys() - CARRIERS)
+    headers = OF_PRINTER if is_message else sorted(record.headers.keys() - CARRIERS)
     told = {
         name: value for name, value in content.items() if name not in _chance(content)
     }
