@@ -12,21 +12,21 @@ ours; ``PRUSACAM_RECORD=1`` writes it anew.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from moonraker_prusacam.emulator.connect import LocalConnect, PrinterAudit
 from moonraker_prusacam.emulator.connect import vocabulary as words
+from tests.support.printer_comparison import RECORDED
 from tests.support.printer_requests import as_text, from_text
 from tests.support.printer_scenario import play
 from tests.support.sdk_client import sdk_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-FIXTURE = Path(__file__).parents[1] / "data" / "sdk_printer.txt"
 HEADING = """\
 What Prusa's printer SDK 0.8.1 sends in the steps of tests/support/printer_scenario.py,
 recorded by tests/integration/test_official_sdk_printer.py.
@@ -74,8 +74,8 @@ async def test_sdk_when_it_lives_then_all_is_taken_and_as_it_was_recorded(
     text = HEADING + as_text(steps)
     assert from_text(text) == steps
     if os.environ.get("PRUSACAM_RECORD"):
-        FIXTURE.write_text(text)
-    assert from_text(FIXTURE.read_text()) == steps
+        RECORDED.write_text(text)
+    assert from_text(RECORDED.read_text()) == steps
 
 
 async def test_words_when_compared_with_the_sdk_then_the_same(
@@ -93,7 +93,7 @@ async def test_words_when_compared_with_the_sdk_then_the_same(
 async def test_events_when_the_recording_is_read_then_each_kind_was_sent() -> None:
     told = {
         said.what.rpartition(" ")[2]
-        for step in from_text(FIXTURE.read_text()).values()
+        for step in from_text(RECORDED.read_text()).values()
         for said in step
         if said.what.startswith("POST /p/events")
     }

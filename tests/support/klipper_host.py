@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from moonraker_prusacam.connect.printer.file_server import FileServer
     from moonraker_prusacam.connect.printer.messages import Outcome
     from moonraker_prusacam.connect.printer.view import PrinterView
 
@@ -75,7 +76,9 @@ class ScriptedFileServer:
 class KlipperHost:
     """Use with ``async with``; ``folder`` should be short, for its sockets."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, file_server: FileServer | None = None, **settings: Any
+    ) -> None:
         self.folder = folder
         self.data_path = folder / "data"
         self.gcodes = self.data_path / "gcodes"
@@ -83,6 +86,7 @@ class KlipperHost:
         self.config_path = folder / "printer.cfg"
         self.socket_path = self.data_path / "comms" / "moonraker.sock"
         self.server = ScriptedFileServer()
+        self._file_server = file_server or self.server
         self.settings = KlipperSettings(state_path=self.state_path, **settings)
         self.simulated = SimulatedPrinter(
             folder / "klippy.sock", self.gcodes, [self.config_path]
@@ -92,7 +96,7 @@ class KlipperHost:
         self.changed = asyncio.Event()
         self._ids = itertools.count(1)
         self.client = MoonrakerClient(self.socket_path)
-        self.printer = KlipperPrinter(self.client, self.server, self.settings)
+        self.printer = KlipperPrinter(self.client, self._file_server, self.settings)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._write_files)
@@ -114,7 +118,7 @@ class KlipperHost:
     async def begin(self) -> None:
         """Start a bridge, as a new process would."""
         self.client = MoonrakerClient(self.socket_path)
-        self.printer = KlipperPrinter(self.client, self.server, self.settings)
+        self.printer = KlipperPrinter(self.client, self._file_server, self.settings)
         self.printer.on_change.append(self.changed.set)
         self.printer.on_event.append(self._note)
         self.client.start()

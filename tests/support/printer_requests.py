@@ -32,6 +32,14 @@ CARRIERS = {
     "content-type",
     "host",
 }
+OF_PRINTER = (
+    "fingerprint",
+    "timestamp",
+    "token",
+    "user-agent",
+    "user-agent-printer",
+    "user-agent-version",
+)
 AS_FAR = ("data.size", "data.time_remaining")  # once a transfer has begun
 DEEP = ("data", "config", "options")
 
@@ -47,14 +55,16 @@ class Said:
     headers: tuple[str, ...]
     body: tuple[str, ...]
 
+    @property
+    def event(self) -> str:
+        """The kind of an event, empty if it is none."""
+        return self.what.partition("/p/events ")[2]
 
-def normalised(
-    records: Iterable[RequestRecord], *, awaited: Collection[str], is_telling: bool
-) -> list[Said]:
+
+def normalised(records: Iterable[RequestRecord], *, is_telling: bool) -> list[Said]:
     """The requests of one step.
 
-    What belongs to another step, and came late, is left out: FILE_CHANGED unless it is
-    ``awaited``. What telemetry says counts where the step is about it (``is_telling``).
+    What telemetry says counts where the step is about it (``is_telling``).
     """
     in_order: list[Said] = []
     unasked: dict[str, Said] = {}
@@ -62,8 +72,6 @@ def normalised(
         said = _said(record)
         if said.what == TELEMETRY and not is_telling:
             said = attrs.evolve(said, body=())
-        if said.what.endswith(" FILE_CHANGED") and "FILE_CHANGED" not in awaited:
-            continue
         if _is_asked(record):
             if said not in in_order or record.path == "/p/events":
                 in_order.append(said)
@@ -104,11 +112,13 @@ def from_text(text: str) -> dict[str, list[Said]]:
 
 def _said(record: RequestRecord) -> Said:
     path = HEX.sub("/{hash}/", record.path.partition("?")[0])
-    what = f"{record.method} {path}"
+    # A message counts as the request that it stands for; the handshake has its headers.
+    is_message = record.method == "WS"
+    what = f"{'POST' if is_message else record.method} {path}"
     content = record.content if isinstance(record.content, dict) else {}
     if path == "/p/events":
         what += f" {content.get('event')}"
-    headers = sorted(record.headers.keys() - CARRIERS)
+    headers = OF_PRINTER if is_message else sorted(record.headers.keys() - CARRIERS)
     told = {
         name: value for name, value in content.items() if name not in _chance(content)
     }

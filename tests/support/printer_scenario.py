@@ -11,6 +11,7 @@ client is told by its ``do``.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -19,21 +20,23 @@ from moonraker_prusacam.emulator.connect import Fault, FaultKind, Spoilt
 from tests.support.printer_requests import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from moonraker_prusacam.emulator.connect import (
         LocalCommand,
         LocalConnect,
         LocalEvent,
         LocalPrinter,
+        RequestRecord,
     )
     from tests.support.printer_requests import Said
 
 WAIT_S = 20.0
-GCODE = "G28\nG1 X10 Y10 F6000\n" * 20
+# Lasts longer than the scenario, in steps that a pause can come between.
+GCODE = "G4 P50\n" * 4000
 LARGE = ("G1 X1 Y1 E.1 F3000 ; padding of a line\n" * 10_000).encode()
 SLOW_BYTES_PER_S = 4e5
-SLOW_GCODE = "G4 P1500"
+SLOW_GCODE = "G4 P800"
 
 
 class PrinterClient(Protocol):
@@ -67,7 +70,10 @@ class Stage:
     client: PrinterClient
     outcomes: dict[str, str] = attrs.field(factory=dict)
     step: str = ""
-    awaited: set[str] = attrs.field(factory=set)
+    began_s: float = 0.0
+    # What of the events that may be another step's belongs to this one.
+    file_change: dict[str, str] | None = None
+    becomes_state: bool = False
 
     @property
     def printer(self) -> LocalPrinter:
@@ -100,11 +106,38 @@ class Stage:
 
     async def told(self, kind: str, since: int | None = None) -> None:
         """Wait for an event that belongs to no command, unless it never comes."""
-        self.awaited.add(kind)
         if kind in self.client.never:
             return
         known = self._unasked(kind) if since is None else since
         await self.until(lambda: self._unasked(kind) > known)
+
+    async def changed(self, **what: str) -> None:
+        """Wait for a FILE_CHANGED with this ``new_path`` or ``old_path``."""
+        self.file_change = what
+
+        def is_told() -> bool:
+            told = self.printer.told("FILE_CHANGED")
+            return any(
+                what.items() <= each.data.items()
+                for each in told
+                if each.at_s >= self.began_s
+            )
+
+        await self.until(is_told)
+
+    async def becomes(self, state: str) -> None:
+        """Wait for an event that says so, and belongs to no command."""
+        self.becomes_state = True
+
+        def is_told() -> bool:
+            told = self.printer.told("STATE_CHANGED")
+            return any(
+                each.state == state and each.at_s >= self.began_s
+                for each in told
+                if each.command_id is None
+            )
+
+        await self.until(is_told)
 
     def unasked(self, kind: str) -> int:
         """How many of them have come."""
@@ -113,6 +146,16 @@ class Stage:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition that requests can bring about."""
         await self.connect.wait_for(condition, WAIT_S)
+
+    def is_of_step(self, record: RequestRecord) -> bool:
+        """Whether a request belongs to this step; some come late, from the last one."""
+        told = record.content if record.path == "/p/events" else None
+        if not isinstance(told, dict) or "command_id" in told:
+            return True
+        if told["event"] == "FILE_CHANGED":
+            wanted = self.file_change
+            return wanted is not None and wanted.items() <= told["data"].items()
+        return told["event"] != "STATE_CHANGED" or self.becomes_state
 
     def _unasked(self, kind: str) -> int:
         return sum(each.command_id is None for each in self.printer.told(kind))
@@ -133,23 +176,25 @@ def step(title: str) -> Any:
 
 
 async def play(
-    connect: LocalConnect, client: PrinterClient
+    connect: LocalConnect, client: PrinterClient, *, without: Collection[str] = ()
 ) -> tuple[dict[str, list[Said]], dict[str, str]]:
-    """Play all steps; what was said in each, and how its commands ended."""
+    """Play all steps but some; what was said in each, and how its commands ended."""
     stage = Stage(connect, client)
     steps = {}
     for title, function in STEPS:
+        if title in without:
+            continue
         before = len(connect.requests)
-        stage.step, stage.awaited = title, set()
+        stage.step, stage.began_s = title, time.monotonic()
+        stage.file_change, stage.becomes_state = None, False
         try:
             await function(stage)
         except TimeoutError:
             came = [(r.method, r.path, r.content) for r in connect.requests[before:]]
             raise AssertionError(f"{title}: waited in vain; there was {came}") from None
         steps[title] = normalised(
-            connect.requests[before:],
-            awaited=stage.awaited,
-            is_telling=title.startswith("tells"),
+            filter(stage.is_of_step, connect.requests[before:]),
+            is_telling="tells" in title,
         )
     return steps, stage.outcomes
 
@@ -164,14 +209,10 @@ async def _(stage: Stage) -> None:
     await stage.client.registered()
 
 
-@step("introduces itself")
+@step("introduces itself, and tells how it is")
 async def _(stage: Stage) -> None:
     await stage.client.do("introduce")
     await stage.until(lambda: stage.printer.info is not None)
-
-
-@step("tells how it is")
-async def _(stage: Stage) -> None:
     await stage.client.pulse()
     await stage.until(lambda: stage.printer.telemetry_count > 0)
 
@@ -206,41 +247,36 @@ async def _(stage: Stage) -> None:
 
 @step("CREATE_FOLDER")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("FILE_CHANGED")
     await stage.command("CREATE_FOLDER", path=stage.path("one"))
-    await stage.told("FILE_CHANGED", since)
+    await stage.changed(new_path=stage.path("one"))
 
 
 @step("CREATE_DIRECTORY")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("FILE_CHANGED")
     await stage.command("CREATE_DIRECTORY", path=stage.path("two"))
-    await stage.told("FILE_CHANGED", since)
+    await stage.changed(new_path=stage.path("two"))
 
 
 @step("DELETE_FOLDER")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("FILE_CHANGED")
     await stage.command("DELETE_FOLDER", path=stage.path("one"))
-    await stage.told("FILE_CHANGED", since)
+    await stage.changed(old_path=stage.path("one"))
 
 
 @step("DELETE_DIRECTORY")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("FILE_CHANGED")
     await stage.command("DELETE_DIRECTORY", path=stage.path("two"))
-    await stage.told("FILE_CHANGED", since)
+    await stage.changed(old_path=stage.path("two"))
 
 
 @step("START_CONNECT_DOWNLOAD")
 async def _(stage: Stage) -> None:
     file = stage.connect.account.add_file("loaded.gcode", GCODE.encode())
     since = stage.unasked("TRANSFER_FINISHED")
-    changed = stage.unasked("FILE_CHANGED")
     asked = file.download(stage.client.storage)
     await stage.command("START_CONNECT_DOWNLOAD", **asked)
     await stage.told("TRANSFER_FINISHED", since)
-    await stage.told("FILE_CHANGED", changed)
+    await stage.changed(new_path=stage.path(file.name))
 
 
 @step("START_URL_DOWNLOAD")
@@ -248,11 +284,10 @@ async def _(stage: Stage) -> None:
     file = stage.connect.account.add_file("linked.gcode", GCODE.encode())
     url = stage.connect.url_elsewhere(file)
     since = stage.unasked("TRANSFER_FINISHED")
-    changed = stage.unasked("FILE_CHANGED")
     asked = {"path": stage.path(file.name), "url": url}
     await stage.command("START_URL_DOWNLOAD", **asked)
     await stage.told("TRANSFER_FINISHED", since)
-    await stage.told("FILE_CHANGED", changed)
+    await stage.changed(new_path=stage.path(file.name))
 
 
 @step("download that is not there")
@@ -285,23 +320,20 @@ async def _(stage: Stage) -> None:
 
 @step("DELETE_FILE")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("FILE_CHANGED")
     await stage.command("DELETE_FILE", path=stage.path("linked.gcode"))
-    await stage.told("FILE_CHANGED", since)
+    await stage.changed(old_path=stage.path("linked.gcode"))
 
 
 @step("SET_PRINTER_READY")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("STATE_CHANGED")
     await stage.command("SET_PRINTER_READY")
-    await stage.until(lambda: stage.unasked("STATE_CHANGED") > since)
+    await stage.becomes("READY")
 
 
 @step("CANCEL_PRINTER_READY")
 async def _(stage: Stage) -> None:
-    since = stage.unasked("STATE_CHANGED")
     await stage.command("CANCEL_PRINTER_READY")
-    await stage.until(lambda: stage.unasked("STATE_CHANGED") > since)
+    await stage.becomes("IDLE")
 
 
 @step("CANCEL_PRINTER_READY of one that is not")
@@ -312,7 +344,7 @@ async def _(stage: Stage) -> None:
 @step("START_PRINT")
 async def _(stage: Stage) -> None:
     await stage.command("START_PRINT", path=stage.path("cube.gcode"))
-    await stage.until(lambda: stage.printer.state == "PRINTING")
+    await stage.becomes("PRINTING")
 
 
 @step("tells how it prints")
@@ -330,19 +362,19 @@ async def _(stage: Stage) -> None:
 @step("PAUSE_PRINT")
 async def _(stage: Stage) -> None:
     await stage.command("PAUSE_PRINT")
-    await stage.until(lambda: stage.printer.state == "PAUSED")
+    await stage.becomes("PAUSED")
 
 
 @step("RESUME_PRINT")
 async def _(stage: Stage) -> None:
     await stage.command("RESUME_PRINT")
-    await stage.until(lambda: stage.printer.state == "PRINTING")
+    await stage.becomes("PRINTING")
 
 
 @step("STOP_PRINT")
 async def _(stage: Stage) -> None:
     await stage.command("STOP_PRINT")
-    await stage.until(lambda: stage.printer.state == "STOPPED")
+    await stage.becomes("STOPPED")
 
 
 @step("GCODE")
@@ -436,9 +468,10 @@ async def _(stage: Stage) -> None:
     reset = commands.add("RESET_PRINTER")
     await stage.finish(reset)
     await stage.until(lambda: slow.outcome is not None)
+    await stage.becomes("IDLE")
 
 
-@step("the clock jumps")
+@step("tells that its clock jumped")
 async def _(stage: Stage) -> None:
     await stage.client.do("clock")
     await stage.client.pulse()
@@ -458,7 +491,6 @@ async def _(stage: Stage) -> None:
 
 @step("all other events")
 async def _(stage: Stage) -> None:
-    await stage.client.do("introduce")
     others = {
         "JOB_INFO": "CONNECT",
         "MESH_BED_DATA": "MARLIN",

@@ -90,8 +90,6 @@ class Host:
 
     def state(self, state: str, source: str = "FIRMWARE") -> None:
         """Another state, for a reason of its own."""
-        if state in ("FINISHED", "STOPPED", "IDLE"):
-            self.printer.job_id = None
         self.printer.set_state(const.State(state), const.Source(source))
 
     def event(self, event: str, source: str, **data: Any) -> None:
@@ -148,9 +146,9 @@ class Host:
             if caller.command_name == "START_PRINT":
                 self.printer.job_id = 1
                 self._path = caller.kwargs["path"]
-            self.printer.set_state(state, CONNECT)
-            if state in (const.State.STOPPED, const.State.IDLE):
+            if state == const.State.IDLE:
                 self.printer.job_id = None
+            self.printer.set_state(state, CONNECT)
             return {"source": CONNECT}
 
         return handle

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from .commands import GCODE, Spoilt
 from .control_api import object_of, wrong
+from .request_log import Redaction
 
 if TYPE_CHECKING:
     from .commands import LocalCommand
@@ -60,7 +62,7 @@ class PrinterControl:
         printer = self._printer(request)
         audit = self._connect.audit_printer(printer)
         told = {"info": printer.info, "audit": audit.as_json()}
-        return web.json_response({**self.shown(printer), **told})
+        return self._masked({**self.shown(printer), **told})
 
     async def _remove(self, request: web.Request) -> web.Response:
         printer = self._printer(request)
@@ -75,11 +77,12 @@ class PrinterControl:
         return web.Response(status=204)
 
     async def _events(self, request: web.Request) -> web.Response:
-        """The newest events, ``?kind=`` only those; secrets are shown as sent."""
+        """The newest events, ``?kind=`` only those."""
         kind = request.query.get("kind")
         events = self._printer(request).events
-        told = [each.as_json() for each in events if kind in (None, each.kind)]
-        return web.json_response(told)
+        return self._masked(
+            [each.as_json() for each in events if kind in (None, each.kind)]
+        )
 
     async def _telemetry(self, request: web.Request) -> web.Response:
         printer = self._printer(request)
@@ -139,6 +142,11 @@ class PrinterControl:
         name = request.match_info["name"]
         file = self._account.add_file(name, await request.read(), team_id=int(team_id))
         return web.json_response(self._shown_file(file), status=201)
+
+    def _masked(self, content: Any) -> web.Response:
+        """JSON without the secrets that printers put into what they tell."""
+        text = Redaction(self._account.secrets()).text(json.dumps(content))
+        return web.json_response(text=text)
 
     def _shown_file(self, file: LocalFile) -> dict[str, Any]:
         return {
