@@ -39,6 +39,8 @@ async def examine_printer(
     if config.printer is None or not config.printer.consent:
         return [Finding("printer", State.SKIPPED, "[printer] is off: no consent")]
     folder = printer_path(config.engine.state_path)
+    if report is not None and report["state"] == "failed":
+        return [_look_at(report)]
     complaint = await asyncio.to_thread(_look_at_files, folder)
     if complaint is not None:
         return [complaint]

@@ -11,13 +11,14 @@ import itertools
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
+import pytest
 from yarl import URL
 
 from moonraker_prusacam.connect.printer.klipper import KlipperPrinter, KlipperSettings
 from moonraker_prusacam.connect.printer.messages import Command, Event, EventKind
 from moonraker_prusacam.emulator.klippy import SimulatedPrinter
 from moonraker_prusacam.emulator.moonraker import MoonrakerProcess
-from moonraker_prusacam.errors import TokenRejected
+from moonraker_prusacam.errors import CommandRejected, TokenRejected
 from moonraker_prusacam.moonraker import MoonrakerClient
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class KlipperHost:
         if view.job is not None and view.job.state in ("printing", "paused"):
             await self.do("STOP_PRINT")
         await self.simulated.run_gcode("SDCARD_RESET_FILE")
-        await self.until(lambda view: view.job is None and not view.is_busy)
+        await self.until(lambda view: view.job is None)
         self.events.clear()
 
     def _note(self, event: Event) -> None:
@@ -193,3 +194,10 @@ class KlipperHost:
         for path in (self.gcodes, self.data_path / "comms"):
             path.mkdir(parents=True, exist_ok=True)
         self.config_path.write_text(PRINTER_CONFIG.format(gcodes=self.gcodes))
+
+
+async def rejection(host: KlipperHost, name: str, **kwargs: Any) -> str:
+    """The words with which a command is refused."""
+    with pytest.raises(CommandRejected) as caught:
+        await host.do(name, **kwargs)
+    return str(caught.value)

@@ -29,6 +29,7 @@ from moonraker_prusacam.connect.printer.klipper.paths import (
     require_free,
     status_of,
 )
+from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import CommandRejected
 
 GOOD = {
@@ -70,7 +71,7 @@ INVISIBLE = (
     "\U000e0041",
     "\U0010ffff",
 )
-HOSTILE = [
+HOSTILE: list[object] = [
     None,
     17,
     True,
@@ -281,7 +282,9 @@ def test_file_when_delivered_to_where_it_must_not_be_then_stays_away(
     part = tree.root.parent / "part"
     part.write_text("new")
     with pytest.raises(CommandRejected):
-        deliver(part, tree.root, Place(tuple(relative.split("/"))))
+        deliver(
+            part, tree.root, Place(tuple(relative.split("/"))), DiskGuard(tree.root)
+        )
     assert part.read_text() == "new"
     assert sorted(path.name for path in tree.outside.iterdir()) == [
         "deep",
@@ -292,7 +295,7 @@ def test_file_when_delivered_to_where_it_must_not_be_then_stays_away(
 def test_file_when_delivered_then_is_there_under_its_name_alone(tree: Tree) -> None:
     part = tree.root.parent / "part"
     part.write_text("new")
-    deliver(part, tree.root, Place(("parts", "c.gcode")))
+    deliver(part, tree.root, Place(("parts", "c.gcode")), DiskGuard(tree.root))
     assert (tree.root / "parts" / "c.gcode").read_text() == "new"
     assert not part.exists()
 

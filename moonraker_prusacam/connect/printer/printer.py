@@ -143,8 +143,7 @@ class ConnectPrinter:
         """Take the user's word that a print may begin; raises PrinterError."""
         if self._session is None:
             raise RegistrationError("the printer is not registered in Prusa Connect")
-        self._session.states.set_ready(is_ready=is_ready)
-        self._session.look()
+        self._session.set_ready(is_ready=is_ready)
 
     def report(self) -> dict[str, Any]:
         """How it stands, for people and programs; no secrets."""

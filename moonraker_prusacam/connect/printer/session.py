@@ -128,12 +128,19 @@ class Session:
             )
         )
 
+    def set_ready(self, *, is_ready: bool) -> None:
+        """Take the user's word; raises CommandRejected."""
+        self.states.set_ready(is_ready=is_ready)
+        self._look(Source.USER)
+
     def look(self) -> None:
         """See what has changed, and tell of it."""
+        self._look(Source.FIRMWARE if self.desk.running is None else Source.CONNECT)
+
+    def _look(self, source: Source) -> None:
         view = self.actions.view
         if view.klipper_version:
             self._api.klipper_version = view.klipper_version
-        source = Source.FIRMWARE if self.desk.running is None else Source.CONNECT
         self._watcher.look(view, self._clock.monotonic_s(), source)
 
     async def info(self, is_small: bool) -> Event:

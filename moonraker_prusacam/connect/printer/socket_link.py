@@ -93,7 +93,7 @@ class SocketLink:
             trouble = f"{self._api.url.host}: {described(error)}"
         else:
             return
-        await self._abandon(socket)
+        self._abandon(socket)
         raise ConnectUnavailable(self._api.redacted(trouble))
 
     async def _opened(self) -> aiohttp.ClientWebSocketResponse:
@@ -102,7 +102,7 @@ class SocketLink:
         socket, jump = self._socket, self._api.watch.jump()
         if socket is not None and jump is not None:
             # Only a handshake can tell of it.
-            await self._abandon(socket)
+            self._abandon(socket)
         if self._socket is None or self._socket.closed:
             self._socket = await self._open(has_jumped=jump is not None)
             self._api.watch.acknowledge(jump)
@@ -164,8 +164,10 @@ class SocketLink:
                 self.on_command(command_in_frame(bytes(message.data)))
         log.debug("the WebSocket of Prusa Connect has ended")
 
-    async def _abandon(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def _abandon(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Give up a connection that does not work; the next message opens another."""
         if self._socket is socket:
             self._socket = None
-        await socket.close()
+        if not self._closed:
+            # A connection that is broken may not end in time; nobody waits for that.
+            self._tasks.start("close", socket.close())

@@ -24,9 +24,12 @@ from .paths import Folder, require_free
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moonraker_prusacam.disk import DiskGuard
+
     from .paths import Place
 
 HASH_BLOCK_BYTES = 1 << 20
+MB = 1e6
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 COPY_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -43,10 +46,11 @@ def check(path: Path, digests: dict[str, str]) -> None:
             raise FileRejected(f"the file is damaged: its {name} is another")
 
 
-def deliver(part: Path, root: Path, place: Place) -> None:
+def deliver(part: Path, root: Path, place: Place, guard: DiskGuard) -> None:
     """Move ``part`` to ``place``, where nothing is; durable when it returns.
 
-    Blocks on the disk; raises CommandRejected, and DiskRefused.
+    ``guard`` says what stays free where it goes. Blocks on the disk; raises
+    CommandRejected, and DiskRefused.
     """
     try:
         require_free(root, place)
@@ -56,6 +60,11 @@ def deliver(part: Path, root: Path, place: Place) -> None:
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
+                # A part whose length nobody told was not known to need that room.
+                if lacking := guard.lacking_for(part.stat().st_size):
+                    raise DiskRefused(
+                        f"{lacking / MB:.1f} MB too little are free at {guard.path}"
+                    ) from None
                 _copy(part, place, folder)
             _sync(folder)
     except OSError as error:

@@ -258,7 +258,8 @@ class Transfers:
         self._is_delivering = True
         try:
             await asyncio.to_thread(save_order, noted, self._note)
-            await asyncio.to_thread(deliver, part.path, root, order.place)
+            guard = DiskGuard(root, self._settings.reserve_mb * MB)
+            await asyncio.to_thread(deliver, part.path, root, order.place, guard)
         finally:
             self._is_delivering = False
 
