@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from moonraker_prusacam.errors import CommandRejected
 from tests.support.klipper_host import LONG_GCODE, KlipperHost, rejection
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.moonraker
 
@@ -32,14 +29,17 @@ ACTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-async def host() -> AsyncIterator[KlipperHost]:
+async def test_printer_when_lost_in_each_way_then_says_so_and_comes_back() -> None:
     with tempfile.TemporaryDirectory(prefix="klip-") as folder:
-        async with KlipperHost(Path(folder)) as it:
-            yield it
+        async with KlipperHost(Path(folder)) as host:
+            await _shut_down(host)
+            await host.rest()
+            await _lose_klipper(host)
+            await host.rest()
+            await _lose_moonraker(host)
 
 
-async def test_klipper_when_lost_in_each_way_then_says_so_and_refuses_at_once(
+async def _shut_down(
     host: KlipperHost,
 ) -> None:
     host.write("there.gcode", LONG_GCODE)
@@ -54,7 +54,7 @@ async def test_klipper_when_lost_in_each_way_then_says_so_and_refuses_at_once(
     assert host.view.klippy == "ready"
 
 
-async def test_klipper_when_it_dies_then_that_is_known_and_nothing_hangs(
+async def _lose_klipper(
     host: KlipperHost,
 ) -> None:
     host.write("there.gcode", LONG_GCODE)
@@ -69,7 +69,7 @@ async def test_klipper_when_it_dies_then_that_is_known_and_nothing_hangs(
     await host.until(lambda view: view.klippy == "ready" and view.nozzle_c)
 
 
-async def test_moonraker_when_it_is_killed_then_that_is_known_and_the_print_goes_on(
+async def _lose_moonraker(
     host: KlipperHost,
 ) -> None:
     await host.start_print("on.gcode")

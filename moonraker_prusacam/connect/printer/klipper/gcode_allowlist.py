@@ -163,7 +163,7 @@ def _allowed(
         raise CommandRejected(f"{_shown(word)} is not on the list: {why}")
     if word in macros:
         raise CommandRejected(
-            f"{word} is a macro on this printer; name it in 'gcode_macros' in "
+            f"{word} is a macro on this printer; name it in 'allowed_macros' in "
             "prusacam.conf if it may be run"
         )
     if rule.only_idle and not is_idle:

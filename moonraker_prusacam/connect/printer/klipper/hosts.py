@@ -36,7 +36,7 @@ HOME = tuple(
 )
 REFUSAL = (
     "is not a public address: files come from the internet alone, see "
-    "'lan_downloads' in prusacam.conf"
+    "'allow_lan_downloads' in prusacam.conf"
 )
 
 
