@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,8 @@ import pytest
 from moonraker_prusacam.emulator.stand import Stand
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from moonraker_prusacam.emulator.connect.commands import LocalEvent
     from moonraker_prusacam.emulator.connect.printer import LocalPrinter
 
@@ -40,7 +41,8 @@ GCODE = (
     + "G4 P50\n" * 40
     + "; filament_type = PLA\n; estimated printing time (normal mode) = 4s\n"
 )
-SHOWN = 120
+# What of an event's data the transcript has.
+SHOWN = ("path", "old_path", "new_path", "firmware", "size", "transferred")
 
 
 class Life:
@@ -55,7 +57,8 @@ class Life:
     async def do(self, name: str, **kwargs: Any) -> LocalEvent:
         """Give a command, and wait for how it ends."""
         self.note()
-        self.transcript.append(f"> {name} {json.dumps(kwargs) if kwargs else ''}")
+        words = ", ".join(f"{k} {str(v)[:24]}" for k, v in kwargs.items())
+        self.transcript.append(f"> {name}{words and f': {words}'}")
         command = self.printer.commands.add(name, kwargs=kwargs)
         await self.stand.connect.changed()
         outcome = await self.stand.connect.finish(command, WAIT_S)
@@ -88,19 +91,23 @@ class Life:
         """Write down what the printer has told since."""
         events = list(self.printer.events)
         for event in events[self._told :]:
-            told = {"state": event.state, "job": event.job_id}
-            told |= {"transfer": event.transfer_id, "reason": event.reason}
-            told |= event.data
-            words = json.dumps({k: v for k, v in told.items() if v is not None})
-            shown = words if len(words) <= SHOWN else f"{words[:SHOWN]} ..."
-            self.transcript.append(f"< {event.kind} {shown}")
+            told = {"state": event.state, "job": event.job_id, "reason": event.reason}
+            told |= {name: event.data.get(name) for name in SHOWN}
+            if "files" in event.data:
+                told["files"] = _names(event.data)
+            words = ", ".join(f"{k} {v}" for k, v in told.items() if v is not None)
+            self.transcript.append(f"< {event.kind}: {words}")
         self._told = len(events)
 
     def names(self) -> list[str]:
         """The files in the newest INFO."""
         assert self.printer.info is not None
-        (storage,) = self.printer.info["files"]["children"]
-        return [child["name"] for child in storage["children"]]
+        return _names(self.printer.info)
+
+
+def _names(info: Mapping[str, Any]) -> list[str]:
+    (storage,) = info["files"]["children"]
+    return [child["name"] for child in storage["children"]]
 
 
 async def registered(stand: Stand) -> Life:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
-MAX_RETRIES = 8  # without an octet: about four minutes
+MAX_RETRIES = 8  # without an octet: about three minutes
 MAX_RETRY_AFTER_S = 300.0
 TELL_S = 0.5  # the view changes no more often
 MB = 1 << 20
