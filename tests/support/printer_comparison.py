@@ -42,7 +42,6 @@ REASONS = {
     "REJECTED, not FINISHED": "the SDK's host has to know; here, no dialog is open",
     "no FINISHED": "what RESET_PRINTER interrupts has not been done; the SDK's host",
     "also FAILED": "decides, and here calls it done",
-    "STATE_CHANGED +reason": "Klipper restarts, and meanwhile says why it is away",
     "no FAILED": "the scenario has the SDK send it; Klipper's errors are states",
     "no JOB_INFO": "the scenario has the SDK send it; ours came with the print",
     "no MESH_BED_DATA": "nothing reads a mesh here yet",
