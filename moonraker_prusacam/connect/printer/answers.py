@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -45,6 +46,8 @@ class AnswerBook:
         self._answers: OrderedDict[int, Event] = OrderedDict()
         self._begun: int | None = None
         self._saving = asyncio.Lock()
+        self._disk = threading.Lock()
+        self._version = self._on_disk = 0
 
     def load(self) -> Event | None:
         """Read what the last engine wrote; the answer that it still owes. Blocks."""
@@ -58,7 +61,7 @@ class AnswerBook:
             return None
         owed = _answer(begun, EventKind.FAILED, INTERRUPTED)
         self._keep(owed)
-        self._write(self._content())
+        self._write(self._content(), self._version)
         return owed
 
     def get(self, command_id: int) -> Event | None:
@@ -85,7 +88,9 @@ class AnswerBook:
         async with self._saving:
             self.is_saved = True  # what changes from here on is for the next one
             try:
-                await asyncio.to_thread(self._write, self._content())
+                self._version += 1
+                content = self._content()
+                await asyncio.to_thread(self._write, content, self._version)
             except asyncio.CancelledError:
                 self.is_saved = False
                 raise
@@ -104,11 +109,16 @@ class AnswerBook:
         while len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
 
-    def _write(self, content: bytes) -> None:
-        try:
-            write_file(self._path, content, mode=0o600)
-        except OSError as error:
-            log.warning("answers to Prusa Connect cannot be kept: %s", error)
+    def _write(self, content: bytes, version: int) -> None:
+        # A thread whose caller was cancelled may come late.
+        with self._disk:
+            if version < self._on_disk:
+                return
+            self._on_disk = version
+            try:
+                write_file(self._path, content, mode=0o600)
+            except OSError as error:
+                log.warning("answers to Prusa Connect cannot be kept: %s", error)
 
     def _content(self) -> bytes:
         told = [
