@@ -286,6 +286,22 @@ async def test_klipper_when_its_status_is_pushed_then_it_is_merged(
     assert bench.klippy.status["print_stats"] == {"state": "printing", "filename": ""}
 
 
+async def test_moonraker_when_all_is_well_then_is_left_alone(
+    moonraker: ScriptedMoonraker, bench: Bench
+) -> None:
+    await bench.until_ready()
+    await bench.until(lambda: bench.klippy.moonraker_version)
+    before = list(moonraker.calls)
+    for number in range(200):
+        told = {"print_stats": {"print_duration": number}}
+        moonraker.notify("notify_status_update", told, number)
+        moonraker.notify("notify_proc_stat_update", {"moonraker_stats": {}})
+    await bench.until(
+        lambda: bench.klippy.status["print_stats"].get("print_duration") == 199
+    )
+    assert moonraker.calls == before
+
+
 async def test_klipper_when_a_push_comes_before_the_reply_then_the_push_holds(
     moonraker: ScriptedMoonraker, bench: Bench
 ) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -221,6 +222,13 @@ def test_word_for_any_time_when_it_prints_then_is_run(text: str) -> None:
 def test_word_that_people_look_for_when_refused_then_says_why(word: str) -> None:
     with pytest.raises(CommandRejected, match=re.escape(ABSENT[word])):
         allowed(word)
+
+
+def test_words_of_the_list_when_documented_then_none_is_missing() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "printer.md").read_text()
+    section = text[text.index("## G-code") : text.index("## Files")]
+    told = set(re.findall(r"[A-Z_]{4,}|[GM]\d+", section))
+    assert {*RULES, *ABSENT} <= told
 
 
 @pytest.mark.parametrize("text", ["M104 S20", "M140 S20"])

@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -572,6 +573,29 @@ async def test_order_when_another_is_under_way_then_is_refused_and_that_goes_on(
     assert bench.transfers.info().data == {"type": "NO_TRANSFER"}
     with pytest.raises(CommandRejected, match="no transfer is in progress"):
         await bench.transfers.stop(None)
+
+
+async def test_transfer_when_stopped_in_its_last_step_then_comes_to_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+    real = delivery.deliver
+
+    def slowly(*args: Any) -> None:
+        reached.set()
+        go_on.wait(WAIT_S)
+        real(*args)
+
+    monkeypatch.setattr(transfer, "deliver", slowly)
+    await bench.order()
+    assert await asyncio.to_thread(reached.wait, WAIT_S)
+    with pytest.raises(CommandRejected, match="just come to its end"):
+        await bench.transfers.stop(None)
+    go_on.set()
+    assert (await bench.end()).kind is EventKind.TRANSFER_FINISHED
+    assert bench.leftovers() == ["a.gcode"]
+    bench.events.clear()
+    assert (await bench.got(path="/gcodes/b.gcode")).reason is None
 
 
 async def test_orders_when_two_come_at_once_then_one_is_taken(

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
-MAX_RETRIES = 8  # without an octet: about four minutes
+MAX_RETRIES = 8  # without an octet: about three minutes
 MAX_RETRY_AFTER_S = 300.0
 TELL_S = 0.5  # the view changes no more often
 MB = 1 << 20
@@ -93,7 +93,7 @@ class Transfers:
         self._part_path = settings.state_path / PART
         self._order: Order | None = None
         self._work: asyncio.Task[None] | None = None
-        self._is_starting = self._is_delivering = False
+        self._is_starting = self._is_ending = False
         self._done = self._length = 0
         self._begun_s = self._told_s = 0.0
         self._tasks = TaskOwner("printer transfer")
@@ -149,7 +149,7 @@ class Transfers:
         order = self._require(transfer_id)
         if order is None:
             raise CommandRejected("no transfer is in progress")
-        if self._is_delivering:  # a thread moves the file, and cannot be stopped
+        if self._is_ending:  # a thread moves the file, and cannot be stopped
             raise CommandRejected("the transfer has just come to its end")
         await self._cancel()
         if self._order is not order:
@@ -255,13 +255,10 @@ class Transfers:
         await asyncio.to_thread(part.finish)
         await asyncio.to_thread(check, part.path, digests)
         noted = attrs.evolve(order, delivered_bytes=part.size)
-        self._is_delivering = True
-        try:
-            await asyncio.to_thread(save_order, noted, self._note)
-            guard = DiskGuard(root, self._settings.reserve_mb * MB)
-            await asyncio.to_thread(deliver, part.path, root, order.place, guard)
-        finally:
-            self._is_delivering = False
+        self._is_ending = True
+        await asyncio.to_thread(save_order, noted, self._note)
+        guard = DiskGuard(root, self._settings.reserve_mb * MB)
+        await asyncio.to_thread(deliver, part.path, root, order.place, guard)
 
     async def _until_root(self) -> Path:
         """The gcodes, as soon as Moonraker tells: it may start later than we do."""
@@ -314,6 +311,7 @@ class Transfers:
             )
 
     async def _end(self, order: Order, kind: EventKind, reason: str = "") -> None:
+        self._is_ending = True
         if reason:
             log.warning("Printer: download of %s: %s", order.place.shown, reason)
         await self._leave(order)
@@ -327,6 +325,7 @@ class Transfers:
             await asyncio.to_thread(self._note.unlink, missing_ok=True)
         if self._order is order:
             self._order = self._work = None
+            self._is_ending = False
 
     def _tell(self, order: Order, kind: EventKind, reason: str = "") -> None:
         data = {"path": order.place.shown, "start_cmd_id": order.command_id}
