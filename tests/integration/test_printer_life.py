@@ -182,4 +182,11 @@ async def test_printer_when_it_lives_a_whole_life_then_each_step_is_told(
                 unknown = await life.do("MAKE_COFFEE")
                 assert unknown.kind == "REJECTED"
             life.note()
+            audit = stand.connect.audit_printer(life.printer)
+            assert audit.violations == []
+            assert audit.unanswered == []
+            assert audit.notes == []
+            assert audit.leaks == []
+            assert audit.refused == []
+            assert audit.max_in_flight <= 1
             print("\n".join(["", transport, *life.transcript]))

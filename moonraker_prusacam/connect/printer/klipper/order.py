@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moonraker_prusacam.connect.printer.messages import Command
+    from moonraker_prusacam.connect.printer.view import Transfer
 
 MAX_NOTE_BYTES = 64 << 10
 MAX_URL = 2048
@@ -102,6 +103,26 @@ def order_of(command: Command) -> Order:
     if is_from_connect:
         return attrs.evolve(order, team_id=_team(told), hash=_hash(told))
     return attrs.evolve(order, url=_url(told))
+
+
+def transfer_data(order: Order, now: Transfer, url: URL) -> dict[str, Any]:
+    """How far it is, as TRANSFER_INFO tells it (printer SDK 0.8.1)."""
+    size, left_s = now.size_bytes, None
+    if size and now.done_bytes:
+        left_s = int(now.elapsed_s * (size / now.done_bytes - 1.0))
+    data = {
+        "type": "FROM_CONNECT" if order.from_connect else "FROM_WEB",
+        "start_cmd_id": order.command_id,
+        "path": now.path,
+        "url": str(url),
+        "size": size or None,
+        "transferred": now.done_bytes,
+        "progress": round(100.0 * now.done_bytes / size, 2) if size else 0.0,
+        "time_transferring": int(now.elapsed_s),
+        "time_remaining": left_s,
+        "to_print": order.prints,
+    }
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def save_order(order: Order, note: Path) -> None:

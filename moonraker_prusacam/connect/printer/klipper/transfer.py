@@ -38,7 +38,7 @@ from moonraker_prusacam.tasks import TaskOwner
 
 from .delivery import check, clear, deliver
 from .hosts import CheckedResolver, Hosts
-from .order import load_order, order_of, save_order
+from .order import load_order, order_of, save_order, transfer_data
 from .paths import require_free
 from .printer_file import PrinterFile
 
@@ -162,27 +162,8 @@ class Transfers:
         order, now = self._require(transfer_id), self.current
         if order is None or now is None:
             return Outcome(kind=EventKind.TRANSFER_INFO, data={"type": "NO_TRANSFER"})
-        size = now.size_bytes
-        left_s: int | None = None
-        if size and now.done_bytes:
-            left_s = int(now.elapsed_s * (size / now.done_bytes - 1.0))
-        data = {
-            "type": "FROM_CONNECT" if order.from_connect else "FROM_WEB",
-            "start_cmd_id": order.command_id,
-            "path": now.path,
-            "url": str(self._url(order)),
-            "size": size or None,
-            "transferred": now.done_bytes,
-            "progress": round(100.0 * now.done_bytes / size, 2) if size else 0.0,
-            "time_transferring": int(now.elapsed_s),
-            "time_remaining": left_s,
-            "to_print": order.prints,
-        }
-        return Outcome(
-            kind=EventKind.TRANSFER_INFO,
-            data={name: value for name, value in data.items() if value is not None},
-            transfer_id=order.id,
-        )
+        data = transfer_data(order, now, self._url(order))
+        return Outcome(kind=EventKind.TRANSFER_INFO, data=data, transfer_id=order.id)
 
     def _require(self, transfer_id: object) -> Order | None:
         order = self._order
