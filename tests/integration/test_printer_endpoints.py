@@ -69,12 +69,20 @@ class User:
         await self.stand.until(stands, f"the printer to be {state}", WAIT_S)
 
     async def until_told(self, state: str) -> None:
-        """Wait until Prusa Connect knows that the printer is so."""
+        """Wait until Prusa Connect has been told that the printer is so."""
 
         async def is_told() -> bool:
-            return self.there.state == state
+            return any(event.state == state for event in self.there.events)
 
         await self.stand.until(is_told, f"Prusa Connect to know of {state}", WAIT_S)
+
+    async def until_back(self, state: str) -> None:
+        """Wait until the newest that Prusa Connect knows is this."""
+
+        async def is_back() -> bool:
+            return self.there.state == state
+
+        await self.stand.until(is_back, f"the printer to be {state} again", WAIT_S)
 
     async def until_printed(self) -> None:
         """Wait for the end of the print, by Klipper's own word."""
@@ -166,4 +174,4 @@ async def test_printer_when_the_engine_is_killed_then_the_next_one_goes_on() -> 
             await user.until_told("PAUSED")
             await stand.moonraker.restart()
             await user.until("online")
-            await user.until_told("PAUSED")
+            await user.until_back("PAUSED")
