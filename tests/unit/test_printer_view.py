@@ -105,15 +105,38 @@ async def test_print_when_it_begins_then_has_the_number_of_the_history(
     assert (view.job.id, view.job.path, view.job.state) == (31, "a.gcode", "printing")
 
 
+@pytest.mark.parametrize(
+    ("status", "file", "number"),
+    [
+        ("in_progress", "a.gcode", 160),
+        ("in_progress", "b.gcode", 161),
+        ("completed", "a.gcode", 161),
+    ],
+)
 async def test_print_when_the_history_says_nothing_then_it_is_asked(
-    bench: Bench,
+    bench: Bench, status: str, file: str, number: int
 ) -> None:
     await bench.start()
-    bench.moonraker.answers["server.history.list"] = {"jobs": [{"job_id": "0000A0"}]}
+    newest = {"job_id": "0000A0", "status": status, "filename": file}
+    bench.moonraker.answers["server.history.list"] = {"jobs": [newest]}
     bench.stats("printing")
     view = await bench.until(lambda view: view.job)
     assert view.job is not None
-    assert view.job.id == 160
+    assert view.job.id == number
+
+
+async def test_prints_when_the_history_was_cleared_then_none_has_an_old_number(
+    bench: Bench,
+) -> None:
+    await bench.start()
+    for told, number in (("000005", 5), ("000001", 6), ("000002", 7)):
+        bench.stats("printing")
+        bench.history("added", told)
+        view = await bench.until(lambda view: view.job)
+        assert view.job is not None
+        assert view.job.id == number
+        bench.stats("standby", "")
+        await bench.until(lambda view: view.job is None)
 
 
 @pytest.mark.parametrize(
