@@ -219,7 +219,7 @@ class Engine:
                 {"camera": name, **role.report()} for name, role in self.roles.items()
             ],
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
-            "printer": self.bridge.report(),
+            "printer": self.bridge.brief(),
         }
 
     def timelapse_status(self) -> dict[str, Any]:

@@ -98,6 +98,11 @@ class PrinterBridge:
         reason = NO_SECTION if self._config.printer is None else NO_CONSENT
         return {"state": "off", "reason": reason, "advice": ABOUT}
 
+    def brief(self) -> dict[str, Any]:
+        """How it stands, for everybody: a code would give the printer away."""
+        told = self.report()
+        return {name: told[name] for name in ("state", "reason", "advice")}
+
     async def _start(self, section: PrinterConfig) -> None:
         folder = printer_path(self._config.engine.state_path)
         identity = await asyncio.to_thread(load_identity, self._config, section)
@@ -120,8 +125,9 @@ class PrinterBridge:
             if await self._uploads.stored_token(connect.camera) is not None:
                 printer.tokens.known(connect.camera)
         moonraker.start()
-        await klipper.start()
+        # First the token: a download that goes on needs it.
         await printer.start()
+        await klipper.start()
 
     def _vouched(self) -> list[Vouched]:
         uploads = self._uploads

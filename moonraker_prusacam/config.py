@@ -220,7 +220,10 @@ class _Reader:
                 stored = self._stored_token(section, printer)
                 if upload := self._build(ConnectConfig, section, camera=name):
                     secret = upload.token or stored
-                    uploads.append(attrs.evolve(upload, token=secret))
+                    upload = attrs.evolve(upload, token=secret)
+                    if secret is None and printer is not None:
+                        upload = attrs.evolve(upload, server=printer.server)
+                    uploads.append(upload)
         timelapse, tracks = self._read_tracks(sections, known)
         needs_no_camera = any(
             one.name == "printer" or one.name.startswith("prusa_camera ")

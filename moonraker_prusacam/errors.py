@@ -398,7 +398,7 @@ class RegistrationError(PrinterError):
 class CommandRejected(PrinterError):
     """A command that is not done; the text is the reason that Prusa Connect shows."""
 
-    http_status = 400
+    http_status = 409
 
 
 class CommandFailed(PrinterError):

@@ -16,6 +16,7 @@ from unittest import mock
 from moonraker_prusacam.connect.api import ConnectApi
 from moonraker_prusacam.connect.clock import SystemClock
 from moonraker_prusacam.connect.info import CAPABILITIES
+from moonraker_prusacam.connect.printer import reporter
 from moonraker_prusacam.connect.printer.api import PrinterApi
 from moonraker_prusacam.connect.printer.cameras import CameraTokens, Vouched
 from moonraker_prusacam.connect.printer.identity import PrinterIdentity
@@ -37,14 +38,7 @@ IDENTITY = PrinterIdentity("KLP-0123456789AB", "6.1.0", "0123456789abcdef" * 4)
 CAMERA_FINGERPRINT = "fedcba9876543210" * 2
 PICTURE = jpeg.picture(64, 48)
 JUMP_S = 60.0
-NEVER = (
-    "MEDIUM_INSERTED",
-    "MEDIUM_EJECTED",
-    "MESH_BED_DATA",
-    "SLOT_EVENT",
-    "JOB_INFO",
-    "FAILED",
-)
+NEVER = ("MESH_BED_DATA", "SLOT_EVENT", "JOB_INFO", "FAILED")
 
 
 class QuickClock(SystemClock):
@@ -143,6 +137,10 @@ class OurClient:
             self._clock.jump()
         if what == "camera":
             await self._vouch()
+        if what == "detach":
+            await self.host.moonraker.kill()
+        if what == "attach":
+            await self.host.moonraker.start()
 
     async def put_file(self, name: str, content: str) -> None:
         """See PrinterClient."""
@@ -179,7 +177,11 @@ async def our_client(
     client = OurClient(server, folder, transport)
     # What stands for the internet is on this host, which no file may come from.
     nearby = (*hosts.HOME, ipaddress.ip_network("127.0.0.0/8"))
-    with mock.patch.object(hosts, "HOME", nearby):
+    with (
+        mock.patch.object(hosts, "HOME", nearby),
+        # A second of the host's, in which it may be busy, and not of the clock's.
+        mock.patch.object(reporter, "LATE_S", reporter.LATE_S * SPEED),
+    ):
         async with client.host:
             await client.start()
             try:

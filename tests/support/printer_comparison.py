@@ -26,9 +26,9 @@ REASONS = {
         "as Prusa's firmware does; there is no multi-material unit"
     ),
     "telemetry +values": "the SDK sends what its host gives; here, nothing",
+    "also INFO": "when Moonraker comes back, its files may be others",
+    "MEDIUM_INSERTED -data.files": "they are in that INFO",
     "telemetry with Clock-Adjusted +values": "likewise",
-    "no MEDIUM_INSERTED": "the gcodes folder is always there, and part of INFO",
-    "no MEDIUM_EJECTED": "likewise",
     "FILE_INFO +data.name": "as Prusa's firmware does; of a file without metadata",
     "REJECTED, not FAILED": (
         "nothing was begun; the SDK rejects only what it has no handler for"
@@ -40,9 +40,10 @@ REASONS = {
     ),
     "REJECTED -data.actual_command_id": "no other client sends it",
     "REJECTED, not FINISHED": "the SDK's host has to know; here, no dialog is open",
-    "no FINISHED": "what RESET_PRINTER interrupts has not been done; the SDK's host",
-    "also FAILED": "decides, and here calls it done",
-    "STATE_CHANGED +reason": "Klipper restarts, and meanwhile says why it is away",
+    "no FINISHED": (
+        "what RESET_PRINTER interrupts has failed; the SDK's host calls it done"
+    ),
+    "also FAILED": "likewise",
     "no FAILED": "the scenario has the SDK send it; Klipper's errors are states",
     "no JOB_INFO": "the scenario has the SDK send it; ours came with the print",
     "no MESH_BED_DATA": "nothing reads a mesh here yet",

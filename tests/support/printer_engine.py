@@ -25,7 +25,6 @@ port: 0
 source: test:
 resolution: 160x120
 [connect front]
-server: {server}
 trigger_scheme: MANUAL
 [printer]
 consent: True

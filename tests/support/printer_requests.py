@@ -126,9 +126,14 @@ def _said(record: RequestRecord) -> Said:
 
 
 def _chance(content: dict[str, Any]) -> Collection[str]:
-    """What is there or not as a transfer that runs meanwhile has come far or not."""
-    kind = content.get("event")
-    return () if kind is None or kind.startswith("TRANSFER") else ("transfer_id",)
+    """What an event has or has not as something else goes on meanwhile or does not.
+
+    That is a transfer, or a restart of Klipper, whose reason is told if it lasts.
+    """
+    kind = str(content.get("event", "TRANSFER"))
+    if kind == "STATE_CHANGED":
+        return ("transfer_id", "reason")
+    return () if kind.startswith("TRANSFER") else ("transfer_id",)
 
 
 def _is_asked(record: RequestRecord) -> bool:

@@ -217,12 +217,10 @@ async def _(stage: Stage) -> None:
     await stage.until(lambda: stage.printer.telemetry_count > 0)
 
 
-@step("storage comes")
+@step("a file comes")
 async def _(stage: Stage) -> None:
     await stage.client.put_file("cube.gcode", GCODE)
-    since = stage.unasked("MEDIUM_INSERTED")
-    await stage.client.do("attach")
-    await stage.told("MEDIUM_INSERTED", since)
+    await stage.changed(new_path=stage.path("cube.gcode"))
 
 
 @step("SEND_INFO")
@@ -516,6 +514,13 @@ async def _(stage: Stage) -> None:
     since = stage.unasked("MEDIUM_EJECTED")
     await stage.client.do("detach")
     await stage.told("MEDIUM_EJECTED", since)
+
+
+@step("storage comes")
+async def _(stage: Stage) -> None:
+    since = stage.unasked("MEDIUM_INSERTED")
+    await stage.client.do("attach")
+    await stage.told("MEDIUM_INSERTED", since)
 
 
 async def in_time(waits: Awaitable[Any]) -> Any:

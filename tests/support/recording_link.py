@@ -61,6 +61,9 @@ class RecordingLink:
         """See Link."""
         self.is_open = True
 
+    async def open(self) -> None:
+        """See Link."""
+
     async def aclose(self) -> None:
         """See Link."""
         self.is_open = False

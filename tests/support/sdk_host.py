@@ -65,6 +65,7 @@ class Host:
 
     def register(self) -> str:
         """A code, and the SDK asks for the token from now on."""
+        self.attach()
         return str(self.printer.register())
 
     def have_token(self) -> bool:

@@ -310,6 +310,38 @@ async def test_control_when_asked_for_a_printer_then_all_but_its_secrets(
     assert (await bench.telemetry()).status == 401
 
 
+async def test_transcript_when_asked_for_then_what_both_said_without_secrets(
+    bench: PrinterBench,
+) -> None:
+    bench.printer.commands.add("START_PRINT", kwargs={"path": "/local/a.gcode"})
+    await bench.telemetry(progress=5)
+    bench.printer.commands.add(gcode="G28 " + "X" * 90, force=True, overtakes=True)
+    await bench.telemetry()
+    refused = {"command_id": 1, "reason": "no", "data": {"path": "/local/a.gcode"}}
+    await bench.event("REJECTED", **refused)
+    for _ in range(3):
+        await bench.telemetry()
+    await bench.event("HELLO")
+    await bench.event("INFO", data=INFO, reason=bench.headers["Token"])
+    told = await bench.ask("GET", "/_ctl/printers/last/transcript")
+    text = told.content.decode()
+    lines = [line.partition(" s  ")[2] for line in text.splitlines()]
+    assert lines == [
+        "> POST /p/register",
+        "> GET /p/register",
+        "> INFO state=IDLE",
+        "> telemetry state=IDLE progress=5",
+        '< START_PRINT #1 {"path": "/local/a.gcode"}',
+        "> telemetry state=IDLE",
+        f"< GCODE #2 G28 {'X' * 56}… forced",
+        "> REJECTED #1 reason=no path=/local/a.gcode",
+        "> telemetry state=IDLE (3 times)",
+        "> HELLO (event name, HTTP 400)",
+        f"> INFO reason={bench.headers['Token'][:2]}***",
+    ]
+    assert text.startswith("     0.00 s  ")
+
+
 async def test_control_when_a_file_is_uploaded_then_a_printer_gets_it(
     bench: PrinterBench,
 ) -> None:

@@ -44,6 +44,8 @@ TAKES_EFFECT = [
     Fault(FaultKind.BODY_WITH_204),
     Fault(FaultKind.CLOCK_SKEW, date_offset_s=-3600.0),
     Fault(FaultKind.SLOW_RESPONSE, bytes_per_s=1e6),
+    Fault(FaultKind.SLOW_REQUEST, bytes_per_s=1e6),
+    Fault(FaultKind.SILENCE, seconds=0.02),
 ]
 NO_EFFECT = [
     *(Fault(FaultKind.ANSWER, answer=answer) for answer in sorted(KNOWN_ANSWERS)),
@@ -133,6 +135,17 @@ async def test_telemetry_when_its_answer_is_lost_then_the_command_comes_again(
     got = await bench.telemetry()
     await bench.answer(got, "ACCEPTED", "FINISHED")
     assert bench.printer.commands.violations == []
+
+
+@pytest.mark.parametrize("path", ["/p/telemetry", "/p/events", "/p/camera"])
+async def test_report_when_nobody_listens_then_nothing_is_kept_and_soon_it_is(
+    bench: PrinterBench, path: str
+) -> None:
+    await bench.connect.refuse()
+    assert await attempt(bench, bench.own("POST", path, {"state": "IDLE"})) == 0
+    await bench.connect.accept()
+    assert bench.printer.telemetry_count == 0
+    assert (await bench.telemetry()).status == 204
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500, 503])

@@ -252,6 +252,18 @@ async def _(bench: PrinterBench) -> None:
         assert socket.protocol == "prusa-connect"
 
 
+@scenario("socket revoked", 0)
+async def _(bench: PrinterBench) -> None:
+    await bench.register()
+    async with bench.http.ws_connect(
+        bench.connect.url + "/p/ws", headers=bench.headers
+    ) as socket:
+        bench.connect.account.remove_printer(bench.printer)
+        await socket.send_json({"state": "IDLE"})
+        assert (await socket.receive(WAIT_S)).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 1008
+
+
 @scenario("socket message", 0)
 async def _(bench: PrinterBench) -> None:
     await bench.register()

@@ -20,6 +20,7 @@ from moonraker_prusacam.connect.printer.messages import (
     Event,
     EventKind,
     Outcome,
+    Source,
 )
 from moonraker_prusacam.connect.printer.wire import Unreadable
 from moonraker_prusacam.errors import (
@@ -313,6 +314,47 @@ async def test_file_when_written_then_for_its_owner_and_without_data(
         "begun": None,
         "answers": [{"id": 5, "event": "FINISHED", "reason": ""}],
     }
+
+
+async def test_command_when_the_disk_hangs_then_done_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moonraker_prusacam.connect.printer import desk as module
+
+    class Hanging(AnswerBook):
+        async def save(self) -> None:
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "SAVE_TIMEOUT_S", 0.01)
+    told = Told()
+    book = Hanging(tmp_path / "answers.json")
+    desk = CommandDesk(FakeActions().execute, told, book)
+    desk.receive(command(5, "STOP_PRINT"))
+    await told.until(2)
+    desk.receive(command(6, "STOP_PRINT"))
+    await told.until(4)
+    await asyncio.wait_for(desk.aclose(), WAIT_S)
+    assert told.brief()[1::2] == [(5, "FINISHED"), (6, "FINISHED")]
+
+
+async def test_answer_when_told_then_before_what_the_command_has_begun_tells(
+    tmp_path: Path,
+) -> None:
+    class Beginning(FakeActions):
+        async def execute(self, command: Command) -> Outcome:
+            loop = asyncio.get_running_loop()
+            aborted = Event(kind=EventKind.TRANSFER_ABORTED, source=Source.CONNECT)
+            loop.call_soon(told, aborted)
+            return await super().execute(command)
+
+    async with desk_of(Beginning(), tmp_path) as (desk, told):
+        desk.receive(command(5, "START_URL_DOWNLOAD"))
+        await told.until(3)
+    assert told.brief() == [
+        (5, "ACCEPTED"),
+        (5, "FINISHED"),
+        (None, "TRANSFER_ABORTED"),
+    ]
 
 
 async def test_command_when_the_disk_refuses_then_done_all_the_same(

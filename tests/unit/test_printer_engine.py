@@ -115,6 +115,8 @@ async def test_printer_when_registered_then_known_there_with_its_camera(
     answer = await desk.ask("printer.register")
     assert f"/add-printer/connect/6.1.0/{answer['code']}?name=Voron" in answer["url"]
     assert (await desk.ask("printer.status"))["state"] == "waiting"
+    # Whoever knows the code can make the printer theirs.
+    assert answer["code"] not in json.dumps(await desk.ask("engine.status"))
     printer = local.confirm(answer["code"])
     await desk.until("online")
     assert (printer.serial_number or "").startswith("KLP-")
@@ -305,6 +307,8 @@ async def test_command_line_when_used_then_registers_and_tells(
         assert await register.wait() == 0
     assert "Registered, as KLP-" in rest
     await desk.until("online")
+    refused = await desk.run("printer", "ready")
+    assert (refused.returncode, "BUSY" in said(refused)) == (1, True)
     lines = (await desk.run("printer", "status")).stdout.decode()
     assert lines.startswith("online\n")
     assert "KLP-" in lines

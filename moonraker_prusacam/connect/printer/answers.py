@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -40,9 +41,13 @@ class AnswerBook:
     """The newest answers by the id of their command, in a file that is bounded."""
 
     def __init__(self, path: Path) -> None:
+        self.is_saved = True
         self._path = path
         self._answers: OrderedDict[int, Event] = OrderedDict()
         self._begun: int | None = None
+        self._saving = asyncio.Lock()
+        self._disk = threading.Lock()
+        self._version = self._on_disk = 0
 
     def load(self) -> Event | None:
         """Read what the last engine wrote; the answer that it still owes. Blocks."""
@@ -56,28 +61,39 @@ class AnswerBook:
             return None
         owed = _answer(begun, EventKind.FAILED, INTERRUPTED)
         self._keep(owed)
-        self._write(self._content())
+        self._write(self._content(), self._version)
         return owed
 
     def get(self, command_id: int) -> Event | None:
         """The answer to that command, if it had one lately."""
         return self._answers.get(command_id)
 
-    async def begin(self, command_id: int) -> None:
-        """Keep that a command with consequences is begun."""
+    def begin(self, command_id: int) -> None:
+        """A command with consequences is begun; ``save`` is to follow."""
         self._begun = command_id
-        await self._save()
+        self.is_saved = False
 
-    async def end(self, answer: Event, *, is_kept: bool) -> None:
-        """Keep an answer, on disk as well if ``is_kept``."""
+    def end(self, answer: Event, *, is_kept: bool) -> None:
+        """A command has ended so; ``save`` is to follow, if it ``is_kept``."""
+        self.is_saved = self.is_saved and not is_kept
         for command_id, older in self._answers.items():
             # Thumbnails and lists of files are worth keeping once.
             self._answers[command_id] = _bare(older)
         self._keep(answer)
         if self._begun == answer.command_id:
             self._begun = None
-        if is_kept:
-            await self._save()
+
+    async def save(self) -> None:
+        """Have what is known now on disk when it returns, or a warning in the log."""
+        async with self._saving:
+            self.is_saved = True  # what changes from here on is for the next one
+            try:
+                self._version += 1
+                content = self._content()
+                await asyncio.to_thread(self._write, content, self._version)
+            except asyncio.CancelledError:
+                self.is_saved = False
+                raise
 
     def forget(self) -> None:
         """Ids begin anew with another registration. Blocks."""
@@ -93,14 +109,16 @@ class AnswerBook:
         while len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
 
-    async def _save(self) -> None:
-        await asyncio.to_thread(self._write, self._content())
-
-    def _write(self, content: bytes) -> None:
-        try:
-            write_file(self._path, content, mode=0o600)
-        except OSError as error:
-            log.warning("answers to Prusa Connect cannot be kept: %s", error)
+    def _write(self, content: bytes, version: int) -> None:
+        # A thread whose caller was cancelled may come late.
+        with self._disk:
+            if version < self._on_disk:
+                return
+            self._on_disk = version
+            try:
+                write_file(self._path, content, mode=0o600)
+            except OSError as error:
+                log.warning("answers to Prusa Connect cannot be kept: %s", error)
 
     def _content(self) -> bytes:
         told = [

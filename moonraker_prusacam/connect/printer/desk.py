@@ -12,6 +12,7 @@ printer SDK 0.8.1. Unlike there, a RESET_PRINTER that comes again is not done ag
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -36,6 +37,8 @@ OUTRUN = "Interrupted by RESET_PRINTER"
 # Loading a filament by hand may take long; something that hangs must end some day.
 COMMAND_TIMEOUT_S = 1800.0
 INTERRUPT_TIMEOUT_S = 1.0
+# A print is stopped even if the disk hangs.
+SAVE_TIMEOUT_S = 1.0
 MAX_REASON = 300
 
 
@@ -84,6 +87,10 @@ class CommandDesk:
     async def aclose(self) -> None:
         """Give up what is being done; the next engine answers it. Idempotent."""
         await self._tasks.aclose()
+        if not self._book.is_saved:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_TIMEOUT_S):
+                    await self._book.save()
 
     def _accept(self, command: Command) -> None:
         outrun, self._running = self._work, command
@@ -99,7 +106,9 @@ class CommandDesk:
             await asyncio.wait([outrun], timeout=INTERRUPT_TIMEOUT_S)
         try:
             if is_kept:
-                await self._book.begin(command.id)
+                self._book.begin(command.id)
+                save = self._tasks.start("save", self._book.save())
+                await asyncio.wait([save], timeout=SAVE_TIMEOUT_S)
             answer = await self._outcome(command)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -109,14 +118,14 @@ class CommandDesk:
                 raise
             else:  # somebody cancelled what the command waited for
                 answer = _ended(EventKind.FAILED, command.id, "Interrupted")
-        try:
-            # First on disk: the next engine would else answer once more, otherwise.
-            await self._book.end(answer, is_kept=is_kept)
-        finally:
-            if self._running is command:
-                self._running = self._work = None
-            self.done += 1
-            self._tell(answer)
+        self._book.end(answer, is_kept=is_kept)
+        if self._running is command:
+            self._running = self._work = None
+        self.done += 1
+        # Before what the command has begun tells anything by itself.
+        self._tell(answer)
+        if is_kept:
+            await self._book.save()
 
     async def _outcome(self, command: Command) -> Event:
         try:

@@ -35,6 +35,9 @@ class Link(Protocol):
     async def start(self) -> None:
         """Get ready; nobody is waited for."""
 
+    async def open(self) -> None:
+        """Reach Prusa Connect, if that is done apart from what is told."""
+
     async def aclose(self) -> None:
         """Leave. Idempotent."""
 
@@ -58,6 +61,9 @@ class HttpLink:
         self._api = api
 
     async def start(self) -> None:
+        """See Link."""
+
+    async def open(self) -> None:
         """See Link; a request opens what it needs."""
 
     async def aclose(self) -> None:

@@ -138,6 +138,7 @@ class Reporter:
                 await self._pause(BUG_WAIT_S)
 
     async def _step(self) -> None:
+        await self._link.open()  # whoever is reached anew needs INFO first
         now_s = self._clock.monotonic_s()
         due_s = self._planner.due_s(is_active=self._is_active())
         info_s = self._info_from_s if self._info_wanted else None
@@ -177,6 +178,7 @@ class Reporter:
             log.warning("Prusa Connect did not take INFO (%s); without files", error)
             self._info_is_small = True
             return
+        self._info_needed = False
         self._info_from_s = self._clock.monotonic_s() + INFO_GAP_S
         self.sent["info"] += 1
         self._planner.refresh()

@@ -63,6 +63,10 @@ class SocketLink:
     async def start(self) -> None:
         """See Link."""
 
+    async def open(self) -> None:
+        """See Link."""
+        await self._opened()
+
     async def aclose(self) -> None:
         """See Link."""
         self._closed = True

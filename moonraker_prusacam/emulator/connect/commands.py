@@ -180,6 +180,7 @@ class Commands:
             return False
         for complaint in self._complaints(command, event):
             self.violations.append(f"{command.id} {command.name}: {complaint}")
+        del self.violations[:-MAX_COMMANDS]
         command.answers.append(event)
         self._changed()
         return True

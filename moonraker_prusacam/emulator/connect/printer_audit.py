@@ -69,7 +69,7 @@ class PrinterAudit:
 
         Over a WebSocket nothing fails so: there are only new connections.
         """
-        told = [r for r in self.requests if r in (*self.telemetry, *self.events)]
+        told = [r for r in self.requests if r.path in (TELEMETRY, EVENTS)]
         return backoff_s([record for record in told if record.method != "WS"])
 
     @property

@@ -45,6 +45,7 @@ class PrinterControl:
             web.post(f"{one}/forget", self._forget),
             web.get(f"{one}/events", self._events),
             web.get(f"{one}/telemetry", self._telemetry),
+            web.get(f"{one}/transcript", self._transcript),
             web.get(its, self._commands),
             web.post(its, self._add_command),
             web.get(f"{its}/{{id}}", self._show_command),
@@ -89,6 +90,12 @@ class PrinterControl:
         return web.json_response(
             {"count": printer.telemetry_count, "telemetry": printer.telemetry}
         )
+
+    async def _transcript(self, request: web.Request) -> web.Response:
+        """All of it in lines for people."""
+        lines = self._connect.transcript(self._printer(request))
+        redaction = Redaction(self._account.secrets())
+        return web.Response(text=redaction.text("".join(f"{line}\n" for line in lines)))
 
     async def _commands(self, request: web.Request) -> web.Response:
         commands = self._printer(request).commands.all

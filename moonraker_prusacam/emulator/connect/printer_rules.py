@@ -166,6 +166,12 @@ SOCKET = _confirmed(
     "which is a guess",
     "firmware; the printer SDK's next version",
 )
+SOCKET_REVOKED = _assumed(
+    "socket revoked",
+    f"{_SOCKET}, then a message when the printer was removed or registers again",
+    "closed with 1008",
+    "a guess",
+)
 MESSAGE = _assumed(
     "socket message",
     f"{_SOCKET}, then no JSON object in a text message",

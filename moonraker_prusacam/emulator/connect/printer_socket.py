@@ -18,7 +18,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from . import printer_rules as rules
 from .answers import Answer, parse_object
@@ -78,12 +78,12 @@ class SocketApi:
             await socket.close(WSCloseCode.GOING_AWAY)
 
     async def _serve(self, socket: PrinterSocket) -> None:
+        self._open.add(socket)
         older = socket.printer.socket
         socket.printer.socket = socket
-        if older is not None:
-            await older.close(WSCloseCode.POLICY_VIOLATION)
-        self._open.add(socket)
         try:
+            if older is not None:
+                await older.close(WSCloseCode.POLICY_VIOLATION)
             await socket.run()
         finally:
             self._open.discard(socket)
@@ -102,25 +102,30 @@ class SocketApi:
         """Judge a message and log it."""
         told = parse_object(text.encode())
         if "event" in told:
-            path, answer = "/p/events", self._reports.take_event(printer, told)
+            answer = self._reports.take_event(printer, told)
         else:
-            path, answer = "/p/telemetry", self._reports.take_telemetry(printer, told)
+            answer = self._reports.take_telemetry(printer, told)
         await self._exchanges.record_message(
-            path, printer, text.encode(), answer, fault
+            path_of(told), printer, text.encode(), answer, fault
         )
 
-    async def refuse(self, printer: LocalPrinter, data: Any) -> None:
-        """Log a message that is none."""
+    async def refuse(self, printer: LocalPrinter, data: Any, rule: Rule) -> None:
+        """Log a message that ends the connection."""
         body = data if isinstance(data, bytes) else str(data).encode()
-        known = rules.MESSAGE.evidence
-        answer = Answer(rules.MESSAGE.name, 0, evidence=known)
+        answer = Answer(rule.name, 0, evidence=rule.evidence)
         await self._exchanges.record_message("/p/ws", printer, body, answer, None)
+
+    def knows(self, printer: LocalPrinter) -> bool:
+        """Whether its token is still good."""
+        is_there = printer.uuid in self._account.printers
+        return is_there and printer.token is not None
 
     def due(self, printer: LocalPrinter) -> LocalCommand | None:
         """The command that is to be sent now; none before an INFO, as over HTTP."""
         return self._reports.due(printer) if printer.info is not None else None
 
-    def is_closing(self) -> asyncio.Event:
+    @property
+    def closing(self) -> asyncio.Event:
         """Set when all ends."""
         return self._exchanges.closing
 
@@ -160,10 +165,6 @@ class PrinterSocket:
             with suppress(ConnectionError):
                 await self._response.send_str(text)
 
-    async def ping(self, data: bytes = b"") -> None:
-        """Ask whether the printer is there."""
-        await self._response.ping(data)
-
     async def close(self, code: int = WSCloseCode.OK) -> None:
         """Say goodbye. Idempotent."""
         await self._response.close(code=code)
@@ -176,16 +177,23 @@ class PrinterSocket:
 
     async def _receive(self) -> None:
         async for message in self._response:
-            if message.type is not WSMsgType.TEXT or not parse_object(message.data):
-                await self._api.refuse(self.printer, message.data)
+            rule = self._refusal(message)
+            if rule is not None:
+                await self._api.refuse(self.printer, message.data, rule)
                 await self.close(WSCloseCode.POLICY_VIOLATION)
                 return
-            path = "/p/events" if '"event"' in message.data else "/p/telemetry"
-            fault = self._api.take_fault(path)
+            fault = self._api.take_fault(path_of(parse_object(message.data.encode())))
             await self._api.judge(self.printer, message.data, fault)
             if fault is not None and not await self._spoil(fault):
                 return
             self._wanted.set()
+
+    def _refusal(self, message: WSMessage) -> Rule | None:
+        """Why a message ends the connection, None if it does not."""
+        if not self._api.knows(self.printer):
+            return rules.SOCKET_REVOKED
+        is_text = message.type is WSMsgType.TEXT
+        return None if is_text and parse_object(message.data) else rules.MESSAGE
 
     async def _spoil(self, fault: Fault) -> bool:
         """Let a fault happen; whether the connection is still of use."""
@@ -197,7 +205,7 @@ class PrinterSocket:
             return False
         with suppress(TimeoutError):
             async with asyncio.timeout(fault.seconds), self._sending:
-                await self._api.is_closing().wait()
+                await self._api.closing.wait()
         return True
 
     async def _pump(self) -> None:
@@ -208,6 +216,11 @@ class PrinterSocket:
                 continue
             self._wanted.clear()
             await self._wanted.wait()
+
+
+def path_of(told: dict[str, Any]) -> str:
+    """Where a message would have gone over HTTP."""
+    return "/p/events" if "event" in told else "/p/telemetry"
 
 
 def _frame(command: LocalCommand) -> str:

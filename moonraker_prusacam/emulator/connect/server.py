@@ -31,6 +31,7 @@ from .printer_socket import SocketApi
 from .report_api import ReportApi
 from .request_log import RequestLog, RequestRecord
 from .timelapse_api import TimelapseApi
+from .transcript import transcript
 from .web_api import WebApi
 
 if TYPE_CHECKING:
@@ -158,6 +159,15 @@ class LocalConnect:
     def audit_printer(self, printer: LocalPrinter) -> PrinterAudit:
         """What the log tells of one printer."""
         return PrinterAudit(self.requests, printer)
+
+    def transcript(self, printer: LocalPrinter) -> list[str]:
+        """What one printer and its cameras said and were told, for people."""
+        cameras = [
+            camera.id
+            for camera in self.account.cameras.values()
+            if camera.printer is printer
+        ]
+        return transcript(self.requests, printer, cameras)
 
     async def finish(self, command: LocalCommand, timeout_s: float) -> LocalEvent:
         """Wait for the answer that ends a command; TimeoutError."""
