@@ -17,7 +17,7 @@ from moonraker_prusacam.connect.printer.klipper.file_info import duration, slice
 from moonraker_prusacam.connect.printer.klipper.status import wanted
 from moonraker_prusacam.moonraker import MoonrakerClient, client
 from tests.support.klipper_host import ScriptedFileServer
-from tests.support.scripted_moonraker import ScriptedMoonraker
+from tests.support.scripted_moonraker import SILENT, ScriptedMoonraker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -200,6 +200,23 @@ async def test_print_when_it_is_the_next_one_then_is_not_told_by_the_old_number(
     bench.history("added", "000002")
     await bench.until(lambda view: view.job and view.job.id == 2)
     assert seen == {(1, "a.gcode"), (2, "b.gcode")}
+
+
+async def test_prints_when_one_follows_at_once_then_the_first_ones_facts_are_dropped(
+    bench: Bench,
+) -> None:
+    await bench.start()
+    bench.moonraker.answers["server.files.metadata"] = SILENT
+    bench.stats("printing")
+    bench.history("added", "000001")
+    await bench.moonraker.until_called("server.files.metadata")
+    bench.stats("complete")
+    bench.moonraker.answers["server.files.metadata"] = {"filament_type": "PLA"}
+    bench.stats("printing")
+    bench.history("added", "000002")
+    view = await bench.until(lambda view: view.material)
+    assert view.job is not None
+    assert (view.job.id, view.material) == (2, "PLA")
 
 
 async def test_print_when_its_slicer_told_then_time_and_material_are_known(

@@ -64,6 +64,7 @@ class JobTracker:
         self._facts = FileFacts()
         self._added: int | None = None  # of the history, by a print that just began
         self._is_added = asyncio.Event()
+        self._finding: asyncio.Task[None] | None = None
         self._tasks = TaskOwner("printer job")
         klippy.on_change.append(self._follow)
         client.on_notification.append(self._notified)
@@ -113,7 +114,9 @@ class JobTracker:
         begins = state in IN_PRINT and before in {*OVER, "standby"}
         if begins or file != known_file or not before:
             self._id, self._facts = None, FileFacts()
-            self._tasks.start("number", self._find(file, begins=begins))
+            if self._finding is not None:
+                self._finding.cancel()  # what it finds is of another print
+            self._finding = self._tasks.start("number", self._find(file, begins=begins))
 
     def _notified(self, method: str, params: list[Any]) -> None:
         told = params[0] if method == "notify_history_changed" and params else None
