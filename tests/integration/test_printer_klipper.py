@@ -352,8 +352,8 @@ async def test_file_when_moved_by_others_then_both_its_places_are_told(
 ) -> None:
     host.write("moved.gcode", "G28\n")
     await host.event(EventKind.FILE_CHANGED, new_path="/gcodes/moved.gcode")
-    places = {"source": "gcodes/moved.gcode", "dest": "gcodes/elsewhere.gcode"}
-    await host.moonraker.request("POST", "/server/files/move", **places)
+    source, dest = "gcodes/moved.gcode", "gcodes/elsewhere.gcode"
+    await host.moonraker.request("POST", "/server/files/move", source=source, dest=dest)
     told = await host.event(
         EventKind.FILE_CHANGED,
         old_path="/gcodes/moved.gcode",
@@ -361,7 +361,7 @@ async def test_file_when_moved_by_others_then_both_its_places_are_told(
     )
     assert told.data["file"]["size"] == 4
     await host.moonraker.request(
-        "POST", "/server/files/move", source=places["dest"], dest="gcodes/.hidden.gcode"
+        "POST", "/server/files/move", source=dest, dest="gcodes/.hidden.gcode"
     )
     await host.event(EventKind.FILE_CHANGED, old_path="/gcodes/elsewhere.gcode")
 
