@@ -347,6 +347,25 @@ async def test_files_when_made_and_deleted_then_moonraker_does_it_and_it_is_told
     assert not (host.gcodes / "made").exists()
 
 
+async def test_file_when_moved_by_others_then_both_its_places_are_told(
+    host: KlipperHost,
+) -> None:
+    host.write("moved.gcode", "G28\n")
+    await host.event(EventKind.FILE_CHANGED, new_path="/gcodes/moved.gcode")
+    source, dest = "gcodes/moved.gcode", "gcodes/elsewhere.gcode"
+    await host.moonraker.request("POST", "/server/files/move", source=source, dest=dest)
+    told = await host.event(
+        EventKind.FILE_CHANGED,
+        old_path="/gcodes/moved.gcode",
+        new_path="/gcodes/elsewhere.gcode",
+    )
+    assert told.data["file"]["size"] == 4
+    await host.moonraker.request(
+        "POST", "/server/files/move", source=dest, dest="gcodes/.hidden.gcode"
+    )
+    await host.event(EventKind.FILE_CHANGED, old_path="/gcodes/elsewhere.gcode")
+
+
 async def test_folder_when_deleted_by_force_then_all_of_it_goes_but_not_links(
     host: KlipperHost,
 ) -> None:

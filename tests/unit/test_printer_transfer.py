@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import ipaddress
 import os
@@ -664,6 +665,70 @@ async def test_process_when_killed_after_the_last_rename_then_it_is_finished(
     assert (await bench.end()).kind is EventKind.TRANSFER_FINISHED
     assert len(server.seen) == 1
     assert (bench.root / "a.gcode").read_bytes() == GCODE
+
+
+class Killed(BaseException):
+    """The process is no more; what it would have done next is not done."""
+
+
+STEPS = ("fsync", "rename", "replace", "pwrite", "unlink")
+
+
+async def _die_at(bench: Bench, patch: pytest.MonkeyPatch, step: int) -> bool:
+    """Run a transfer up to its ``step``-th change of a file; whether it got there."""
+    passed, died = 0, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def dying(real: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal passed
+            passed += 1
+            if passed >= step:  # nor does it clean up behind itself
+                loop.call_soon_threadsafe(died.set)
+                loop.call_soon_threadsafe(bench.changed.set)
+                raise Killed
+            return real(*args, **kwargs)
+
+        return call
+
+    with patch.context() as context:
+        for name in STEPS:
+            context.setattr(os, name, dying(getattr(os, name)))
+        with contextlib.suppress(Killed):
+            await bench.order(size=len(GCODE), hash=SHA256)
+            async with asyncio.timeout(WAIT_S):
+                while not died.is_set() and not bench.events:
+                    bench.changed.clear()
+                    await bench.changed.wait()
+        await bench.reopen()
+    return died.is_set()
+
+
+async def test_process_when_killed_at_any_step_then_the_file_is_whole_or_not_there(
+    bench: Bench, server: VideoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moonraker_prusacam.connect.download.part.SYNC_BYTES", 1 << 15)
+    ends: list[str] = []
+    step = 1
+    while await _die_at(bench, monkeypatch, step):
+        there = bench.root / "a.gcode"
+        assert not there.exists() or there.read_bytes() == GCODE
+        assert [path.name for path in bench.root.iterdir() if path != there] == []
+        bench.events.clear()
+        await bench.transfers.resume()
+        if bench.transfers.current is not None:
+            ends.append((await bench.end()).kind)
+            assert there.read_bytes() == GCODE
+            assert bench.leftovers() == ["a.gcode"]
+        else:  # before the order was taken, or after all was told
+            ends.append("nothing")
+        there.unlink(missing_ok=True)
+        bench.events.clear()
+        step += 1
+    assert step > 15
+    assert set(ends) <= {"nothing", EventKind.TRANSFER_FINISHED}
+    assert ends.count(EventKind.TRANSFER_FINISHED) > 10
+    assert len(server.seen) >= ends.count(EventKind.TRANSFER_FINISHED)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from moonraker_prusacam.connect.printer.klipper.file_info import duration, slice
 from moonraker_prusacam.connect.printer.klipper.status import wanted
 from moonraker_prusacam.moonraker import MoonrakerClient, client
 from tests.support.klipper_host import ScriptedFileServer
-from tests.support.scripted_moonraker import ScriptedMoonraker
+from tests.support.scripted_moonraker import SILENT, ScriptedMoonraker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -105,15 +105,38 @@ async def test_print_when_it_begins_then_has_the_number_of_the_history(
     assert (view.job.id, view.job.path, view.job.state) == (31, "a.gcode", "printing")
 
 
+@pytest.mark.parametrize(
+    ("status", "file", "number"),
+    [
+        ("in_progress", "a.gcode", 160),
+        ("in_progress", "b.gcode", 161),
+        ("completed", "a.gcode", 161),
+    ],
+)
 async def test_print_when_the_history_says_nothing_then_it_is_asked(
-    bench: Bench,
+    bench: Bench, status: str, file: str, number: int
 ) -> None:
     await bench.start()
-    bench.moonraker.answers["server.history.list"] = {"jobs": [{"job_id": "0000A0"}]}
+    newest = {"job_id": "0000A0", "status": status, "filename": file}
+    bench.moonraker.answers["server.history.list"] = {"jobs": [newest]}
     bench.stats("printing")
     view = await bench.until(lambda view: view.job)
     assert view.job is not None
-    assert view.job.id == 160
+    assert view.job.id == number
+
+
+async def test_prints_when_the_history_was_cleared_then_none_has_an_old_number(
+    bench: Bench,
+) -> None:
+    await bench.start()
+    for told, number in (("000005", 5), ("000001", 6), ("000002", 7)):
+        bench.stats("printing")
+        bench.history("added", told)
+        view = await bench.until(lambda view: view.job)
+        assert view.job is not None
+        assert view.job.id == number
+        bench.stats("standby", "")
+        await bench.until(lambda view: view.job is None)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +200,23 @@ async def test_print_when_it_is_the_next_one_then_is_not_told_by_the_old_number(
     bench.history("added", "000002")
     await bench.until(lambda view: view.job and view.job.id == 2)
     assert seen == {(1, "a.gcode"), (2, "b.gcode")}
+
+
+async def test_prints_when_one_follows_at_once_then_the_first_ones_facts_are_dropped(
+    bench: Bench,
+) -> None:
+    await bench.start()
+    bench.moonraker.answers["server.files.metadata"] = SILENT
+    bench.stats("printing")
+    bench.history("added", "000001")
+    await bench.moonraker.until_called("server.files.metadata")
+    bench.stats("complete")
+    bench.moonraker.answers["server.files.metadata"] = {"filament_type": "PLA"}
+    bench.stats("printing")
+    bench.history("added", "000002")
+    view = await bench.until(lambda view: view.material)
+    assert view.job is not None
+    assert (view.job.id, view.material) == (2, "PLA")
 
 
 async def test_print_when_its_slicer_told_then_time_and_material_are_known(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NUMBER_TIMEOUT_S = 2.0  # from the first status of a print to its place in the history
+NUMBER_TIMEOUT_S = 1.0  # from the first status of a print to its place in the history
 MAX_NUMBER = 2**31 - 1
 OVER = frozenset({"complete", "cancelled", "error"})
 # Below that, progress tells nothing of the time that is left.
@@ -64,6 +64,7 @@ class JobTracker:
         self._facts = FileFacts()
         self._added: int | None = None  # of the history, by a print that just began
         self._is_added = asyncio.Event()
+        self._finding: asyncio.Task[None] | None = None
         self._tasks = TaskOwner("printer job")
         klippy.on_change.append(self._follow)
         client.on_notification.append(self._notified)
@@ -113,7 +114,9 @@ class JobTracker:
         begins = state in IN_PRINT and before in {*OVER, "standby"}
         if begins or file != known_file or not before:
             self._id, self._facts = None, FileFacts()
-            self._tasks.start("number", self._find(file, begins=begins))
+            if self._finding is not None:
+                self._finding.cancel()  # what it finds is of another print
+            self._finding = self._tasks.start("number", self._find(file, begins=begins))
 
     def _notified(self, method: str, params: list[Any]) -> None:
         told = params[0] if method == "notify_history_changed" and params else None
@@ -129,7 +132,7 @@ class JobTracker:
 
     async def _find(self, file: str, *, begins: bool) -> None:
         """Number the print of ``file``, and read what its slicer wrote."""
-        number = await self._number(begins=begins)
+        number = await self._number(file, begins=begins)
         if file == self._file and self._state:
             self._last_id = max(self._last_id, number)
             self._id = min(number, MAX_NUMBER)
@@ -139,25 +142,32 @@ class JobTracker:
             self._facts = facts
             self._on_change()
 
-    async def _number(self, *, begins: bool) -> int:
+    async def _number(self, file: str, *, begins: bool) -> int:
         if begins:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(NUMBER_TIMEOUT_S):
                     await self._is_added.wait()
         number, self._added = self._added, None
         self._is_added.clear()
-        # The history may be switched off, or not be asked for now.
-        return number or await self._newest() or self._last_id + 1
+        if number is None:
+            newest, is_running = await self._newest(file)
+            # Moonraker misses a print that begins with Klipper's start.
+            number = newest if is_running or not begins else newest + 1
+        # No two prints have one number, even if the history was cleared.
+        return max(number, self._last_id + 1) if begins else number or 1
 
-    async def _newest(self) -> int | None:
+    async def _newest(self, file: str) -> tuple[int, bool]:
+        """The newest number in the history, and whether it is that of ``file`` now."""
         try:
             told = await self._client.call(
                 "server.history.list", {"limit": 1, "order": "desc"}
             )
-            return _history_number(told["jobs"][0]) if told["jobs"] else None
-        except (PrinterError, LookupError, TypeError) as error:
+            job = told["jobs"][0]
+            is_running = job.get("status") == "in_progress"
+            return _history_number(job) or 0, is_running and job["filename"] == file
+        except (PrinterError, LookupError, TypeError, AttributeError) as error:
             log.info("Moonraker's history: %s", error)
-            return None
+            return 0, False
 
     async def _read_facts(self, file: str) -> FileFacts:
         try:

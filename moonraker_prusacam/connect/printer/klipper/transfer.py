@@ -62,7 +62,8 @@ MAX_RETRIES = 8  # without an octet: about three minutes
 MAX_RETRY_AFTER_S = 300.0
 TELL_S = 0.5  # the view changes no more often
 MB = 1 << 20
-NOTE, PART = "transfer.json", "transfer.part"
+TRANSFER = "transfer"
+NOTE, PART = f"{TRANSFER}.json", f"{TRANSFER}.part"
 
 
 @attrs.frozen
@@ -114,6 +115,7 @@ class Transfers:
 
     async def resume(self) -> None:
         """Go on with what an earlier process was ordered."""
+        await asyncio.to_thread(self._sweep)
         order = await asyncio.to_thread(load_order, self._note)
         if order is not None:
             log.info("Printer: going on with the download of %s", order.place.shown)
@@ -173,6 +175,12 @@ class Transfers:
 
     def _url(self, order: Order) -> URL:
         return order.source(self._server.url)
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed had not put in its place yet."""
+        with contextlib.suppress(OSError):
+            for path in self._settings.state_path.glob(f".{TRANSFER}.*"):
+                path.unlink(missing_ok=True)
 
     def _prepare(self, order: Order, root: Path) -> None:
         require_free(root, order.place)
