@@ -23,27 +23,23 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from .addresses import base_url, named_hosts
+from .bridge import PrinterBridge
 from .camera import Camera
 from .camera.examination import Examiner
 from .camera.intake import IMPLEMENTATION as INTAKE
 from .camera.scanner import IMPLEMENTATION as SCANNER
 from .camera.sources import Host, open_source
-from .connect.api import ConnectApi
-from .connect.identity import fingerprint_path, load_or_create_fingerprint
-from .connect.info import describer
 from .connect.prusa_camera import PrusaCamera, viewer_opener
-from .connect.signaling.camera_role import CameraRole, CameraRoleOptions
-from .connect.uploader import SnapshotUploader
 from .control import ControlServer
 from .errors import CameraNotFound
 from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
-from .role_actions import RoleActions
 from .service import Supervisor
 from .status import camera_status, headline, hot_path
 from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
 from .timelapse.video.poster import make_video_poster
+from .uploads import Uploads
 from .version import __version__
 from .viewing import ViewingKey
 from .web import Access, StreamPump, WebServer
@@ -54,7 +50,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from .config import Config, ConnectConfig, PrusaCameraConfig
+    from .config import Config, PrusaCameraConfig
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +90,18 @@ class Engine:
                 named_hosts(config.cameras),
             ),
         )
-        self.uploaders: list[SnapshotUploader] = []
-        self.roles: dict[str, CameraRole] = {}
         self.timelapse: Timelapse | None = None
         if config.timelapse is not None:
             self.timelapse = Timelapse(
                 config, self.cameras, self._notifier("timelapse.event")
             )
+        self.uploads = Uploads(
+            config, self.cameras, self.timelapse, self._notifier("connect.event")
+        )
+        self.uploaders, self.roles = self.uploads.uploaders, self.uploads.roles
+        self.bridge = PrinterBridge(
+            config, self.uploads, self._notifier("printer.event")
+        )
         self.prusa_cameras = {
             section.name: self._make_prusa_camera(section)
             for section in config.prusa_cameras
@@ -148,17 +149,10 @@ class Engine:
         if self.timelapse is not None:
             own(self.timelapse.aclose)
             await self.timelapse.start()
-        for connect in self.config.connect:
-            fingerprint = await self._fingerprint(connect)
-            uploader = self._make_uploader(connect, fingerprint)
-            own(uploader.aclose)
-            await uploader.start()
-            self.uploaders.append(uploader)
-            if connect.answer_as_camera:
-                role = self._make_role(connect, fingerprint, uploader)
-                own(role.aclose)
-                await role.start()
-                self.roles[connect.camera] = role
+        own(self.uploads.aclose)
+        await self.uploads.start()
+        own(self.bridge.aclose)
+        await self.bridge.start()
         for prusa_camera in self.prusa_cameras.values():
             own(prusa_camera.aclose)
             await prusa_camera.start()
@@ -241,6 +235,7 @@ class Engine:
                 {"camera": name, **role.report()} for name, role in self.roles.items()
             ],
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
+            "printer": self.bridge.brief(),
         }
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
@@ -298,38 +293,6 @@ class Engine:
         base = base_url(self.config.engine, camera.config, self.web.port)
         which = f"camera={quote(camera.name)}&" if len(self.cameras) > 1 else ""
         return f"{base}/{page}?{which}placeholder=1"
-
-    async def _fingerprint(self, config: ConnectConfig) -> str:
-        path = fingerprint_path(self.config.engine.state_path, config.camera)
-        return await asyncio.to_thread(load_or_create_fingerprint, path)
-
-    def _make_uploader(
-        self, config: ConnectConfig, fingerprint: str
-    ) -> SnapshotUploader:
-        path = fingerprint_path(self.config.engine.state_path, config.camera)
-        api = ConnectApi(config.server, config.secret, fingerprint)
-        self._stack.push_async_callback(api.aclose)
-        camera = self.cameras[config.camera]
-        return SnapshotUploader(
-            config,
-            camera,
-            api,
-            describer(config, camera.config),
-            self._notifier("connect.event"),
-            path.with_name(f"{config.camera}.state.json"),
-        )
-
-    def _make_role(
-        self, config: ConnectConfig, fingerprint: str, uploader: SnapshotUploader
-    ) -> CameraRole:
-        options = CameraRoleOptions(
-            name=config.camera,
-            token=config.secret,
-            fingerprint=fingerprint,
-            url=config.signaling_url,
-            server=config.server,
-        )
-        return CameraRole(options, RoleActions(uploader, self.timelapse))
 
     def _make_prusa_camera(self, section: PrusaCameraConfig) -> PrusaCamera:
         return PrusaCamera(

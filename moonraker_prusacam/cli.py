@@ -42,6 +42,7 @@ from .cli_emulator import emulator
 from .cli_gateway import gateway
 from .cli_install import install, uninstall
 from .cli_nginx import nginx
+from .cli_printer import printer as printer_group
 from .cli_prusa_camera import prusa_camera
 from .cli_timelapse import timelapse
 from .cli_token import token
@@ -94,6 +95,7 @@ main.add_command(nginx)
 main.add_command(token)
 main.add_command(install)
 main.add_command(uninstall)
+main.add_command(printer_group)
 
 
 @main.command()
@@ -169,6 +171,8 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
     _print_timelapse(console, answer["timelapse"])
     for upload in answer["connect"]:
         _print_upload(console, upload)
+    if answer["printer"]["state"] != "off":
+        _print_session(console, "Printer", "in Prusa Connect", answer["printer"])
     for camera in answer["prusa_cameras"]:
         _print_session(console, "Prusa camera", camera["name"], camera)
     for role in answer["camera_roles"]:

@@ -41,7 +41,8 @@ def emulator() -> None:
 def connect(host: str, port: int) -> None:
     """Run a local Prusa Connect until it is told to stop.
 
-    It has one camera, and shows its token. docs/emulator.md tells what it can do.
+    It has one camera, and shows its token; printers can register, and are agreed to
+    by a POST to the address shown. docs/emulator.md tells what it can do.
     """
     try:
         perform(_run_connect(host, port))
@@ -86,11 +87,13 @@ async def _run_connect(host: str, port: int) -> None:
         try:
             await server.start()
             click.echo(
-                f"server:  {server.url}\n"
-                f"token:   {camera.token}\n"
-                f"printer: {camera.printer.uuid}\n"
-                f"session: {server.account.session}\n"
-                f"log:     {server.url}/_ctl/log"
+                f"server:   {server.url}\n"
+                f"token:    {camera.token}\n"
+                f"printer:  {camera.printer.uuid}\n"
+                f"session:  {server.account.session}\n"
+                f"log:      {server.url}/_ctl/log\n"
+                f"confirm:  {server.url}/_ctl/confirm\n"
+                f"printers: {server.url}/_ctl/printers/last"
             )
             await stop.wait()
         finally:

@@ -36,6 +36,7 @@ from .option import (
     path,
     secret_path,
 )
+from .printer_options import PrinterConfig as PrinterConfig
 from .prusa_camera_options import PrusaCameraConfig as PrusaCameraConfig
 from .timelapse_options import TimelapseConfig as TimelapseConfig
 from .timelapse_options import TrackConfig as TrackConfig
@@ -132,6 +133,7 @@ class Config:
     prusa_cameras: tuple[PrusaCameraConfig, ...] = ()
     gateway: GatewayConfig | None = None
     access: AccessConfig = AccessConfig()
+    printer: PrinterConfig | None = None
     file: Path | None = attrs.field(default=None, eq=False)
 
     @property
@@ -139,6 +141,11 @@ class Config:
         """Klipper's API socket."""
         configured = self.timelapse and self.timelapse.klippy_socket
         return configured or self.engine.data_path / "comms" / "klippy.sock"
+
+    @property
+    def moonraker_path(self) -> Path:
+        """Moonraker's Unix socket."""
+        return self.engine.data_path / "comms" / "moonraker.sock"
 
     @property
     def ffmpeg(self) -> Path | None:
@@ -172,6 +179,7 @@ SECTIONS: dict[str, type[Any]] = {
     "track": TrackConfig,
     "prusa_camera": PrusaCameraConfig,
     "gateway": GatewayConfig,
+    "printer": PrinterConfig,
 }
 NAMED = ("camera", "connect", "track", "prusa_camera")
 
@@ -222,6 +230,7 @@ class _Reader:
 
     def read(self, sections: list[ini.Section]) -> Config:
         engine = EngineConfig()
+        printer = self._read_printer(sections)
         cameras: list[CameraConfig] = []
         uploads: list[ConnectConfig] = []
         known = {
@@ -240,14 +249,17 @@ class _Reader:
                     cameras.append(camera)
             elif kind == "connect":
                 self._expect_camera(name, known, section)
-                stored = self._stored_token(section)
+                stored = self._stored_token(section, printer)
                 if upload := self._build(ConnectConfig, section, camera=name):
                     secret = upload.token or stored
-                    uploads.append(attrs.evolve(upload, token=secret))
+                    upload = attrs.evolve(upload, token=secret)
+                    if secret is None and printer is not None:
+                        upload = attrs.evolve(upload, server=printer.server)
+                    uploads.append(upload)
         timelapse, tracks = self._read_tracks(sections, known)
         gateway = self._read_gateway(sections)
         kinds = {section.name.partition(" ")[0] for section in sections}
-        if not known and not kinds & {"prusa_camera", "gateway"}:
+        if not known and not kinds & {"prusa_camera", "gateway", "printer"}:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
         elif not known and timelapse is not None:
             self._fail(
@@ -265,6 +277,7 @@ class _Reader:
             self._read_prusa_cameras(sections),
             gateway,
             self._read_access(sections),
+            printer,
         )
 
     def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:
@@ -287,6 +300,12 @@ class _Reader:
                     self._fail(text, section, name)
                 return access
         return AccessConfig()
+
+    def _read_printer(self, sections: list[ini.Section]) -> PrinterConfig | None:
+        for section in sections:
+            if section.name == "printer":
+                return self._build(PrinterConfig, section)
+        return None
 
     def _read_prusa_cameras(
         self, sections: list[ini.Section]
@@ -395,10 +414,24 @@ class _Reader:
             access_code=secrets["access_code"] or camera.access_code,
         )
 
-    def _stored_token(self, section: ini.Section) -> Secret | None:
-        """The token in the file that ``section`` names, if it names one."""
+    def _stored_token(
+        self, section: ini.Section, printer: PrinterConfig | None = None
+    ) -> Secret | None:
+        """The token in the file that ``section`` names, if it names one.
+
+        Without any, ``printer`` may give the camera its token.
+        """
         has_file = "token_file" in section.options
-        if has_file == ("token" in section.options):
+        has_token = "token" in section.options
+        is_vouched = printer is not None and printer.gives_tokens
+        if has_file and has_token:
+            self._fail("needs either 'token' or 'token_file'", section)
+        elif is_vouched and not has_file and not has_token:
+            written = section.options.get("server")
+            if written is not None and printer and written.text != printer.server:
+                problem = "the token comes through [printer], whose server is another"
+                self._fail(problem, section, "server")
+        elif not has_file and not has_token:
             self._fail("needs either 'token' or 'token_file'", section)
         return self._stored(section, "token_file", token)
 

@@ -119,7 +119,12 @@ class ConnectConfig:
     """``[connect NAME]``: the camera NAME sends snapshots to Prusa Connect."""
 
     camera: str
-    token: Secret | None = option(token, "The camera's token", default=None)
+    token: Secret | None = option(
+        token,
+        "The camera's token; with a `[printer]` in Prusa Connect neither this nor "
+        "`token_file` is needed",
+        default=None,
+    )
     token_file: Path | None = option(
         secret_path,
         "A file that holds the token; give this or `token`, not both",

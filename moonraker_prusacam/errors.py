@@ -27,8 +27,9 @@
     │   ├─ SnapshotRejected        other 4xx
     │   ├─ TokenRejected           401 and 403: the user must act
     │   ├─ VideoNotThere           no such video, or not yet       (LookupError)
-    │   └─ VideoRejected           what comes is not to be had as a video
-    │       └─ VideoTooLarge       larger than we may take
+    │   ├─ VideoRejected           what comes is not to be had as a video
+    │   │   └─ VideoTooLarge       larger than we may take
+    │   └─ FileRejected            a file for the printer is not to be had
     ├─ VideoDamaged                what should be an MP4 is none   (ValueError)
     ├─ DiskRefused                 no room, or the disk fails
     ├─ SignalingError              the Prusa camera protocol
@@ -44,6 +45,12 @@
     │   ├─ KlippyUnavailable       absent, silent, closed         (ConnectionError)
     │   ├─ KlippyRefused           Klipper answered with an error
     │   └─ KlippyDataError         bytes or numbers make no sense (ValueError)
+    ├─ PrinterError                the printer in Prusa Connect
+    │   ├─ MoonrakerUnavailable    absent, silent, closed         (ConnectionError)
+    │   ├─ MoonrakerRefused        Moonraker or Klipper said no
+    │   ├─ RegistrationError       registered already, or not yet, or not wanted
+    │   ├─ CommandRejected         it is not done, and why
+    │   └─ CommandFailed           it was begun, and went wrong
     ├─ TimelapseError              a job cannot do what was asked
     │   ├─ FramesNotFound          no frames for that             (LookupError)
     │   ├─ JobNotFound             no job of that id              (LookupError)
@@ -260,6 +267,10 @@ class VideoTooLarge(VideoRejected):
     """The video is larger than we were told to take."""
 
 
+class FileRejected(PrusaConnectError):
+    """A file for the printer is not to be had, or is another than was announced."""
+
+
 class VideoDamaged(PrusacamError, ValueError):
     """A file should be a whole MP4, and is not."""
 
@@ -377,6 +388,43 @@ class KlippyRefused(KlippyError):
 
 class KlippyDataError(KlippyError, ValueError):
     """What Klipper sent is no message, or holds no number where one belongs."""
+
+
+class PrinterError(PrusacamError):
+    """The printer in Prusa Connect, or Moonraker on the way to it."""
+
+    http_status = 502
+
+
+class MoonrakerUnavailable(PrinterError, ConnectionError):
+    """Moonraker is absent, silent, or has closed the connection."""
+
+    retryable = True
+    http_status = 503
+
+
+class MoonrakerRefused(PrinterError):
+    """Moonraker, or Klipper behind it, answered with an error; ``code`` is its own."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RegistrationError(PrinterError):
+    """There is a printer in Prusa Connect already, or none yet, or none is wanted."""
+
+    http_status = 409
+
+
+class CommandRejected(PrinterError):
+    """A command that is not done; the text is the reason that Prusa Connect shows."""
+
+    http_status = 409
+
+
+class CommandFailed(PrinterError):
+    """A command that was begun and went wrong; the text is told to Prusa Connect."""
 
 
 class TimelapseError(PrusacamError):

@@ -20,6 +20,7 @@ from .control.protocol import INVALID_PARAMS
 from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
 from .print_job import parse_print_event
+from .printer_methods import PrinterMethods
 from .prusa_camera_methods import PrusaCameraMethods
 from .signals import parse_options
 from .timelapse import summary
@@ -66,6 +67,7 @@ class Methods:
             **CameraMethods(self._engine).table,
             **VideoMethods(self._engine).table,
             **PrusaCameraMethods(self._engine).table,
+            **PrinterMethods(self._engine).table,
         }
 
     async def identify(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002

@@ -27,7 +27,7 @@ from moonraker_prusacam.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 MAX_REASON = 200
 MAX_RETRY_AFTER_S = 24 * 3600.0
@@ -104,18 +104,23 @@ class Reply:
     body: bytes
 
 
-def error_of(reply: Reply, redacted: Callable[[str], str]) -> PrusaConnectError:
-    """The error that ``reply`` stands for; ``redacted`` masks what is secret."""
+def error_of(
+    reply: Reply, redacted: Callable[[str], str], faults: Iterable[Fault] = FAULTS
+) -> PrusaConnectError:
+    """The error that ``reply`` stands for; ``redacted`` masks what is secret.
+
+    ``faults``: what only the user can mend, a camera's unless others are given.
+    """
     status, told = reply.status, told_by(reply, redacted)
     body = reply.body.lower()
-    for fault in FAULTS:
+    for fault in faults:
         if fault.status == status and fault.marker in body:
             return TokenRejected(
                 f"{fault.words} ({told})", status=status, cause=fault.cause
             )
     if status == 413:
         return SnapshotTooLarge(
-            f"Prusa Connect finds the snapshot too large ({told})", status=status
+            f"Prusa Connect finds what was sent too large ({told})", status=status
         )
     if status == 429 or status >= 500:
         what = "asks for fewer requests" if status == 429 else "is busy or out of order"

@@ -26,6 +26,11 @@ from moonraker_prusacam.connect.identity import (
     load_or_create_fingerprint,
 )
 from moonraker_prusacam.connect.picture import Shape, prepare
+from moonraker_prusacam.connect.printer.identity import (
+    camera_token_path,
+    load_token,
+    printer_path,
+)
 from moonraker_prusacam.errors import ConfigError
 
 from .camera import FRAME_TIMEOUT_S, examine_camera, fresh_frame
@@ -35,6 +40,7 @@ from .host import examine_disks, examine_ffmpeg
 from .identity import examine_fingerprint, examine_token
 from .moonraker import Client, examine_moonraker
 from .network import Server, examine_clock, examine_dns, examine_tls
+from .printer import examine_printer, examine_vouched_token
 from .proxy import examine_proxy
 from .runner import Check, run_checks
 from .signaling import examine_prusa_camera, examine_role
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.connect.prusa_camera import PrusaCamera
     from moonraker_prusacam.connect.signaling.camera_role import CameraRole
     from moonraker_prusacam.connect.uploader import SnapshotUploader
+    from moonraker_prusacam.secret import Secret
 
     Examine = Callable[[], Awaitable[Sequence[Finding]]]
 
@@ -64,6 +71,13 @@ NO_CONNECT = Finding("upload", State.SKIPPED, "Prusa Connect is not configured")
 NO_ENGINE = Finding("webcam", State.SKIPPED, "needs the engine")
 
 
+class Bridge(Protocol):
+    """What the doctor needs of the printer bridge."""
+
+    def report(self) -> dict[str, Any]:
+        """How the printer stands."""
+
+
 class RunningEngine(Protocol):
     """What the doctor needs of an engine."""
 
@@ -72,6 +86,10 @@ class RunningEngine(Protocol):
     uploaders: list[SnapshotUploader]
     roles: dict[str, CameraRole]
     prusa_cameras: dict[str, PrusaCamera]
+
+    @property
+    def bridge(self) -> Bridge:
+        """The printer in Prusa Connect."""
 
     @property
     def clients(self) -> Sequence[tuple[str, str]]:
@@ -121,6 +139,7 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
                 {name: camera.brief() for name, camera in engine.prusa_cameras.items()},
                 {name: role.report() for name, role in engine.roles.items()},
             ),
+            *_printer_checks(config, engine.bridge.report()),
             *(
                 Check(
                     "webcam",
@@ -167,6 +186,7 @@ async def examine_without_engine(
                 )
         checks = _checks(config, cameras, uploads, None, ())
         checks += _session_checks(config, {}, {})
+        checks += _printer_checks(config, None)
         return [absence, *await run_checks(checks), NO_ENGINE]
 
 
@@ -207,10 +227,16 @@ def _proxy_checks(
 
 
 def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Check]:
-    if not config.connect:
-        return [Check("upload", FILE_TIMEOUT_S, partial(_tell, NO_CONNECT))]
-    servers = dict.fromkeys(Server.parse(connect.server) for connect in config.connect)
-    checks = [
+    addresses = [connect.server for connect in config.connect]
+    if config.printer is not None and config.printer.consent:
+        addresses.append(config.printer.server)
+    servers = dict.fromkeys(map(Server.parse, addresses))
+    checks = (
+        []
+        if config.connect
+        else [Check("upload", FILE_TIMEOUT_S, partial(_tell, NO_CONNECT))]
+    )
+    checks += [
         Check(name, NETWORK_TIMEOUT_S, partial(examine, server), server.host)
         for server in servers
         for name, examine in (
@@ -221,8 +247,11 @@ def _connect_checks(config: Config, uploads: Mapping[str, Examine]) -> list[Chec
     ]
     for connect in config.connect:
         name = connect.camera
+        look_at_token = examine_vouched_token
+        if connect.token is not None:
+            look_at_token = examine_token
         for title, look in (
-            ("token", examine_token),
+            ("token", look_at_token),
             ("fingerprint", examine_fingerprint),
         ):
             checks.append(
@@ -256,6 +285,13 @@ def _session_checks(
     ]
 
 
+def _printer_checks(config: Config, report: Mapping[str, Any] | None) -> list[Check]:
+    if config.printer is None:
+        return []
+    look = partial(examine_printer, config, report)
+    return [Check("printer", FILE_TIMEOUT_S, look)]
+
+
 async def _upload_through(camera: Camera, uploader: SnapshotUploader) -> None:
     await fresh_frame(camera)  # without one there is nothing to try
     await uploader.upload()
@@ -267,14 +303,26 @@ async def _upload(config: Config, connect: ConnectConfig, camera: Camera) -> Non
     if not await asyncio.to_thread(path.exists):
         raise ConfigError("there is no fingerprint yet")
     fingerprint = await asyncio.to_thread(load_or_create_fingerprint, path)
+    token = connect.token
+    if token is None:
+        token = await asyncio.to_thread(_vouched_token, config, connect)
     frame = await fresh_frame(camera)
-    api = ConnectApi(connect.server, connect.secret, fingerprint)
+    api = ConnectApi(connect.server, token, fingerprint)
     try:
         shape = Shape.of(connect, camera.config)
         picture = await asyncio.to_thread(prepare, frame.data, shape, smaller=False)
         await api.put_snapshot(picture.data)
     finally:
         await api.aclose()
+
+
+def _vouched_token(config: Config, connect: ConnectConfig) -> Secret:
+    """What the camera got through the printer; raises ConfigError."""
+    folder = printer_path(config.engine.state_path)
+    token = load_token(camera_token_path(folder, connect.camera))
+    if token is None:
+        raise ConfigError("there is no token yet")
+    return token
 
 
 async def _tell(finding: Finding) -> Sequence[Finding]:

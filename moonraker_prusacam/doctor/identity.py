@@ -56,7 +56,7 @@ def _look_at_token(config: Config, connect: ConnectConfig) -> Finding:
     same = [
         other.camera
         for other in config.connect
-        if other is not connect and other.secret == connect.secret
+        if other is not connect and other.token == connect.token
     ]
     if same:
         return finding(

@@ -69,6 +69,12 @@ server: {server}
 token: {token}
 jwt_file: {jwt_file}
 """
+PRINTER_SECTION = """\
+[printer]
+consent: True
+server: {server}
+{printer_options}
+"""
 PRUSA_CAMERA = "buddy"
 PRUSA_CAMERA_SPEED = 30.0
 """A frame of its timelapse every second."""
@@ -102,11 +108,13 @@ class Stand:
         panels: bool = False,
         panel_options: str = "",
         prusa_camera: bool = False,
+        printer_options: str | None = None,
     ) -> None:
         """``panels``: the timelapse panels of Mainsail and Fluidd are served, too.
 
         ``panel_options`` stand in Moonraker's section ``[timelapse]``.
         ``prusa_camera``: a virtual one stands beside the other camera.
+        ``printer_options``: the printer goes to Prusa Connect, with these besides.
         """
         self.folder = folder
         self.data_path = folder / "printer_data"
@@ -117,6 +125,7 @@ class Stand:
         self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self._camera_options = camera_options
         self._timelapse_options = timelapse_options
+        self._printer_options = printer_options
         self._klippy_socket = klippy_socket = folder / "klippy.sock"
         self.printer = SimulatedPrinter(
             klippy_socket,
@@ -248,6 +257,7 @@ class Stand:
                 timelapse_options=self._timelapse_options,
             )
             + self._prusa_camera_section()
+            + self._printer_section()
         )
 
     def _prusa_camera_section(self) -> str:
@@ -261,6 +271,13 @@ class Stand:
             server=self.connect.url,
             token=self.prusa_camera.token,
             jwt_file=jwt_file,
+        )
+
+    def _printer_section(self) -> str:
+        if self._printer_options is None:
+            return ""
+        return PRINTER_SECTION.format(
+            server=self.connect.url, printer_options=self._printer_options
         )
 
     async def _engine_answers(self) -> bool:

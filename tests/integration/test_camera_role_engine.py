@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from moonraker_prusacam import app
+from moonraker_prusacam import uploads
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import loads
 from moonraker_prusacam.connect.signaling import session as session_module
@@ -58,7 +58,7 @@ def nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
     monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.1)
     monkeypatch.setattr(
-        app, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
+        uploads, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
     )
 
 

@@ -40,7 +40,7 @@ CAMERA_NAME = "Camera of the SDK"
 REPOSITORY = Path(__file__).parents[2]
 
 # What is told of a request that has nothing to do with what was sent.
-CIRCUMSTANCES = {"started_s", "ended_s", "camera", "camera_id"}
+CIRCUMSTANCES = {"started_s", "ended_s", "camera", "camera_id", "printer"}
 # Header: the SDK's value, ours (None: not sent, ...: any), and why.
 SNAPSHOT_HEADERS: dict[str, tuple[Any, Any, str]] = {
     "user-agent": (..., USER_AGENT, "we say who we are"),

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from moonraker_prusacam.connect.prusa_camera import dialogue, part, turns
+from moonraker_prusacam.connect.download import part
+from moonraker_prusacam.connect.prusa_camera import dialogue, turns
 from moonraker_prusacam.connect.prusa_camera.camera import PrusaCamera
 from moonraker_prusacam.connect.signaling.messages import Status, VideoState
 from moonraker_prusacam.prusa_camera_options import PrusaCameraConfig

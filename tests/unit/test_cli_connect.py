@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from moonraker_prusacam import app, config
+from moonraker_prusacam import config, uploads
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.connect.env_file import parse_env_file
 from moonraker_prusacam.connect.identity import load_or_create_fingerprint
@@ -365,7 +365,7 @@ async def test_import_when_the_engine_runs_by_it_then_prusa_connect_notices_noth
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        app, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
+        uploads, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
     )
     server = LocalConnect()
     server.add_camera(TOKEN).fingerprint = FINGERPRINT  # bound by the old uploader

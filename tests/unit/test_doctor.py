@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam import app
+from moonraker_prusacam import uploads
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import PrusaCameraConfig, load, loads
 from moonraker_prusacam.connect.identity import (
@@ -71,7 +71,7 @@ CONNECT = "[connect front]\nserver: {server}\ntoken: {token}\ntrigger_scheme: MA
 @pytest.fixture(autouse=True)
 def nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        app, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
+        uploads, "SnapshotUploader", partial(SnapshotUploader, min_gap_s=0.05)
     )
     monkeypatch.setattr(camera, "FRAME_TIMEOUT_S", 1.0)
 

@@ -30,6 +30,7 @@ def record(started_s: float, **changes: Any) -> RequestRecord:
         "headers": {},
         "camera": "Ab***",
         "camera_id": 1,
+        "printer": None,
         "status": 204,
         "verdict": "accepted",
         "evidence": None,

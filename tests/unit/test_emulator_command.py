@@ -19,7 +19,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from moonraker_prusacam.emulator.connect import RULES, FaultKind
+from moonraker_prusacam.emulator.connect import (
+    PRINTER_RULES,
+    RULES,
+    FaultKind,
+    Rule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "emulator.md").read_text()
 TIMEOUT_S = 20.0
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 20 + b"\xff\xd9"
-SHOWN = 5
+SHOWN = 7
 
 
 @contextmanager
@@ -80,6 +85,29 @@ def test_emulator_connect_when_run_alone_then_it_can_be_used_as_it_says() -> Non
     assert shown["token:"] not in json.dumps(log)
 
 
+def test_emulator_connect_when_a_printer_registers_then_it_can_be_commanded() -> None:
+    with running() as shown:
+        server = shown["server:"]
+        serial = {"sn": "SN-1", "fingerprint": "f" * 32, "printer_type": "1.3.0"}
+        assert ask("POST", f"{server}/p/register", serial)[0] == 200
+        assert ask("POST", shown["confirm:"])[0] == 200
+        told = json.loads(ask("GET", shown["printers:"])[1])
+        assert (told["registered"], told["informed"]) == (True, False)
+        command = {"command": "SEND_INFO"}
+        assert ask("POST", f"{shown['printers:']}/commands", command)[0] == 201
+        assert json.loads(ask("GET", f"{shown['printers:']}/commands/1")[1]) == {
+            "id": 1,
+            "command": "SEND_INFO",
+            "args": [],
+            "kwargs": {},
+            "gcode": None,
+            "force": False,
+            "state": "waiting",
+            "sent_s": [],
+            "answers": [],
+        }
+
+
 def test_emulator_connect_when_the_port_is_taken_then_1_and_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -103,10 +131,15 @@ def cells(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-def test_rules_when_compared_with_the_page_then_the_same() -> None:
-    assert cells("Rules") == [
+@pytest.mark.parametrize(
+    ("heading", "rules"), [("Rules", RULES), ("Rules for printers", PRINTER_RULES)]
+)
+def test_rules_when_compared_with_the_page_then_the_same(
+    heading: str, rules: tuple[Rule, ...]
+) -> None:
+    assert cells(heading) == [
         [rule.name, rule.request, rule.answer, rule.evidence, rule.source]
-        for rule in RULES
+        for rule in rules
     ]
 
 

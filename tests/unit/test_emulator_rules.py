@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from moonraker_prusacam.emulator.connect import (
+    PRINTER_RULES,
     RULES,
     Behaviour,
     Fault,
@@ -224,62 +225,6 @@ async def _(bench: Bench) -> None:
     await bench.info({"config": {"name": "x", "trigger_scheme": "TEN_SEC"}})
 
 
-@scenario("register body", 400)
-async def _(bench: Bench) -> None:
-    await bench.ask("POST", "/p/register", {**SERIAL, "sn": ""})
-
-
-@scenario("register", 200)
-async def _(bench: Bench) -> None:
-    _, _, headers = await bench.ask("POST", "/p/register", SERIAL)
-    assert len(headers["Code"]) == 10
-    assert headers["Code"].isalnum()
-
-
-@scenario("code unknown", 404)
-async def _(bench: Bench) -> None:
-    await bench.ask("GET", "/p/register", Code="0123456789")
-
-
-@scenario("code waits", 202)
-async def _(bench: Bench) -> None:
-    _, _, headers = await bench.ask("POST", "/p/register", SERIAL)
-    await bench.ask("GET", "/p/register", Code=headers["Code"])
-
-
-@scenario("registered", 200)
-async def _(bench: Bench) -> None:
-    await bench.printer()
-
-
-@scenario("printer token unknown", 401)
-async def _(bench: Bench) -> None:
-    headers = {**await bench.printer(), "Token": "x" * 20}
-    await bench.ask("POST", "/p/camera", CAMERA, **headers)
-
-
-@scenario("printer fingerprint differs", 403)
-async def _(bench: Bench) -> None:
-    headers = {**await bench.printer(), "Fingerprint": "e" * 32}
-    await bench.ask("POST", "/p/camera", CAMERA, **headers)
-
-
-@scenario("camera body", 400)
-async def _(bench: Bench) -> None:
-    info = {**CAMERA, "fingerprint": None}
-    await bench.ask("POST", "/p/camera", info, **await bench.printer())
-
-
-@scenario("camera made", 200)
-async def _(bench: Bench) -> None:
-    _, _, headers = await bench.ask(
-        "POST", "/p/camera", CAMERA, **await bench.printer()
-    )
-    camera = bench.connect.account.cameras[headers["Token"]]
-    assert camera.origin is Origin.LINK
-    assert camera.info["config"] == CAMERA["config"]
-
-
 @scenario("web login", 401)
 async def _(bench: Bench) -> None:
     await bench.web("GET", "/app/cameras/1/snapshots/last", Authorization="Bearer x")
@@ -296,6 +241,22 @@ async def _(bench: Bench) -> None:
     _, record, _ = await bench.web("POST", f"/app/printers/{printer}/camera")
     assert record["origin"] == "WEB"
     assert len(record["token"]) == 20
+
+
+@scenario("add printer", 200)
+async def _(bench: Bench) -> None:
+    _, _, headers = await bench.ask("POST", "/p/register", SERIAL)
+    path = f"/add-printer/connect/1.3.0/{headers['Code']}"
+    assert b"<button>" in (await bench.ask("GET", path))[1]
+    assert (await bench.ask("GET", "/p/register", Code=headers["Code"]))[0] == 202
+    _, page, _ = await bench.ask("POST", path)
+    assert SERIAL["sn"] in page.decode()
+    (printer,) = (
+        each
+        for each in bench.connect.account.printers.values()
+        if each.serial_number == SERIAL["sn"]
+    )
+    assert printer.token
 
 
 @scenario("no image", 404)
@@ -368,7 +329,7 @@ async def _(bench: Bench) -> None:
 
 @scenario("endpoint unknown", 404)
 async def _(bench: Bench) -> None:
-    await bench.ask("POST", "/p/telemetry", {"state": "IDLE"})
+    await bench.ask("POST", "/p/nothing", {"state": "IDLE"})
 
 
 def test_scenarios_when_compared_with_the_rules_then_each_rule_has_one() -> None:
@@ -507,6 +468,7 @@ async def test_printer_camera_when_its_printer_goes_offline_then_hidden(
         ("/app/printers/00000000-0000-4000-8000-000000000000/camera", 404),
         ("/app/printers/{uuid}/camera?origin=NOWHERE", 400),
         ("/app/cameras/x/snapshots", 404),
+        ("/add-printer/connect/1.3.0/0123456789", 404),
     ],
 )
 async def test_web_when_the_address_is_wrong_then_refused(
@@ -713,7 +675,8 @@ async def test_refusal_when_planned_by_request_then_whoever_asked_hears_of_it(
 
 async def test_rules_when_asked_then_each_with_its_evidence(bench: Bench) -> None:
     _, rules, _ = await bench.ask("GET", "/_ctl/rules")
-    assert [rule["name"] for rule in rules] == [rule.name for rule in RULES]
+    known = [rule.name for rule in (*RULES, *PRINTER_RULES)]
+    assert [rule["name"] for rule in rules] == known
     assert {rule["evidence"] for rule in rules} == {"confirmed", "assumed"}
 
 

@@ -50,6 +50,7 @@ MIDDLE = {
     "camera_options",
     "gateway_options",
     "connect_options",
+    "printer_options",
     "prusa_camera_options",
     "timelapse_options",
     "disk",
@@ -60,6 +61,7 @@ MIDDLE = {
     "signals",
     "print_job",
     "camera",
+    "moonraker",
     "motion",
 }
 # The rooms of one floor never meet; app puts them together.
@@ -70,6 +72,9 @@ TOP = {
     "camera_methods",
     "video_methods",
     "prusa_camera_methods",
+    "printer_methods",
+    "bridge",
+    "uploads",
     "parameters",
     "role_actions",
     "app",
@@ -91,6 +96,7 @@ DOOR = {
     "cli_gateway",
     "cli_nginx",
     "cli_install",
+    "cli_printer",
     "cli_prusa_camera",
     "cli_timelapse",
     "cli_token",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moonraker_prusacam import app, methods
+from moonraker_prusacam import app, methods, uploads
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import loads
 from moonraker_prusacam.connect.uploader import SnapshotUploader
@@ -60,7 +60,7 @@ CONNECT = (
 def the_first_upload_need_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """For the gap to an upload of an engine before."""
     hurried = partial(SnapshotUploader, min_gap_s=0.05)
-    monkeypatch.setattr(app, "SnapshotUploader", hurried)
+    monkeypatch.setattr(uploads, "SnapshotUploader", hurried)
 
 
 @asynccontextmanager

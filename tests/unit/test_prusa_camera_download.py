@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from moonraker_prusacam.connect.prusa_camera import download as download_module
-from moonraker_prusacam.connect.prusa_camera import part as part_module
+from moonraker_prusacam.connect.download import Listener, PartFile
+from moonraker_prusacam.connect.download import part as part_module
+from moonraker_prusacam.connect.download import ranged as download_module
 from moonraker_prusacam.connect.prusa_camera.access import Access
-from moonraker_prusacam.connect.prusa_camera.download import Listener, VideoDownload
-from moonraker_prusacam.connect.prusa_camera.part import PartFile
+from moonraker_prusacam.connect.prusa_camera.download import VideoDownload
 from moonraker_prusacam.connect.redirects import MAX_REDIRECTS
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import (

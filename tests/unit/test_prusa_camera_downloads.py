@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from moonraker_prusacam.connect.prusa_camera.download import Listener
-    from moonraker_prusacam.connect.prusa_camera.part import PartFile
+    from moonraker_prusacam.connect.download import Listener, PartFile
 
 DAY_S = 86400.0
 WAIT_S = 10.0

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from moonraker_prusacam.connect.download import Listener, PartFile
 from moonraker_prusacam.connect.schedule import (
     FIRST_BACKOFF_S,
     FIRST_PROBE_S,
@@ -37,9 +38,7 @@ from moonraker_prusacam.errors import (
 from moonraker_prusacam.tasks import TaskOwner
 
 from .delivery import deliver, is_delivered
-from .download import Listener
 from .job import Phase
-from .part import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

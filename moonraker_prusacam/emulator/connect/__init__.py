@@ -8,24 +8,37 @@ from __future__ import annotations
 
 from .audit import Audit
 from .behaviour import Behaviour
-from .camera import LocalCamera, LocalPrinter, Origin
+from .camera import LocalCamera, Origin
+from .commands import Commands, LocalCommand, LocalEvent, Spoilt
 from .faults import KNOWN_ANSWERS, Fault, FaultKind
+from .files import LocalFile
+from .printer import LocalPrinter
+from .printer_audit import PrinterAudit
+from .printer_rules import PRINTER_RULES
 from .request_log import RequestRecord
-from .rules import RULES, Evidence, Rule
+from .rule import Evidence, Rule
+from .rules import RULES
 from .server import LocalConnect
 
 __all__ = [
     "KNOWN_ANSWERS",
+    "PRINTER_RULES",
     "RULES",
     "Audit",
     "Behaviour",
+    "Commands",
     "Evidence",
     "Fault",
     "FaultKind",
     "LocalCamera",
+    "LocalCommand",
     "LocalConnect",
+    "LocalEvent",
+    "LocalFile",
     "LocalPrinter",
     "Origin",
+    "PrinterAudit",
     "RequestRecord",
     "Rule",
+    "Spoilt",
 ]

@@ -17,13 +17,16 @@ import attrs
 from moonraker_prusacam.errors import EmulatorError
 
 from .behaviour import Behaviour
-from .camera import LocalCamera, LocalPrinter, Origin
+from .camera import LocalCamera, Origin
+from .files import LocalFile
+from .printer import LocalPrinter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TOKEN_BYTES = 15  # 20 characters in base64url
 CODE_LENGTH = 10
+MAX_FILES = 50
 CODE_LETTERS = string.ascii_uppercase + string.digits
 TRIGGER_SCHEMES = (
     "MANUAL",
@@ -59,6 +62,7 @@ class Account:
         self.cameras: dict[str, LocalCamera] = {}
         self.printers: dict[str, LocalPrinter] = {}
         self.registrations: dict[str, Registration] = {}
+        self.files: dict[str, LocalFile] = {}
         # Told of each camera whose picture the web page asks for.
         self.on_trigger: list[Callable[[LocalCamera], None]] = []
 
@@ -126,9 +130,29 @@ class Account:
         printer = self.registration(code)
         if printer is None:
             raise EmulatorError("no printer waits with that code")
-        printer.token = printer.token or new_token()
+        if printer.token is None:
+            printer.token = new_token()
+            printer.forget()
         self.printers[printer.uuid] = printer
         return printer
+
+    def remove_printer(self, printer: LocalPrinter) -> None:
+        """Remove a printer as the web page does; its token is good for nothing."""
+        self.printers.pop(printer.uuid, None)
+        self.registrations = {
+            code: asked
+            for code, asked in self.registrations.items()
+            if asked.printer is not printer
+        }
+
+    def add_file(self, name: str, content: bytes, *, team_id: int = 1) -> LocalFile:
+        """Upload a file for printers to download; the oldest go when there are many."""
+        file = LocalFile(name, content, team_id)
+        self.files.pop(file.hash, None)
+        self.files[file.hash] = file
+        if len(self.files) > MAX_FILES:
+            del self.files[next(iter(self.files))]
+        return file
 
     def secrets(self) -> Iterator[str]:
         """All that must show in no place but its own."""

@@ -15,9 +15,9 @@ from aiohttp import web
 from . import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from .rules import Evidence, Rule
+    from .rule import Evidence, Rule
 
 JSON_TYPE = "application/json"
 HTML_TYPE = "text/html"
@@ -25,7 +25,11 @@ HTML_TYPE = "text/html"
 
 @attrs.frozen
 class Answer:
-    """An answer, the word for it in the log, and how well it is known."""
+    """An answer, the word for it in the log, and how well it is known.
+
+    ``notes`` is what was taken and should not have been sent. With ``serve`` the
+    connection becomes a WebSocket, of which that takes care.
+    """
 
     verdict: str
     status: int
@@ -34,6 +38,8 @@ class Answer:
     headers: Mapping[str, str] = attrs.field(factory=dict)
     too_soon: bool = False
     evidence: Evidence | None = None
+    notes: tuple[str, ...] = ()
+    serve: Callable[[web.WebSocketResponse], Awaitable[None]] | None = None
 
     @classmethod
     def by(
@@ -113,10 +119,15 @@ def invalid_body(rule: Rule) -> Answer:
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object in ``body``, an empty one when there is none."""
     try:
-        content = json.loads(body)
+        content = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity, which Python takes, are no JSON (RFC 8259)."""
+    raise ValueError(name)
 
 
 TOKEN_MISSING = Answer.error(

@@ -1,4 +1,4 @@
-# What the log of the local Prusa Connect tells of a camera.
+# What the log of the local Prusa Connect tells of a client.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -32,19 +32,12 @@ class Audit:
     @property
     def min_gap_s(self) -> float | None:
         """The shortest time from one request's start to the next one's."""
-        starts = [record.started_s for record in self.snapshots]
-        return min((after - before for before, after in pairwise(starts)), default=None)
+        return min(gaps_s(self.snapshots), default=None)
 
     @property
     def max_in_flight(self) -> int:
         """How many snapshots were under way at once, at most."""
-        changes = [(record.started_s, 1) for record in self.snapshots]
-        changes += [(record.ended_s, -1) for record in self.snapshots]
-        open_now = most = 0
-        for _, change in sorted(changes):
-            open_now += change
-            most = max(most, open_now)
-        return most
+        return max_in_flight(self.snapshots)
 
     @property
     def leaks(self) -> list[tuple[str, ...]]:
@@ -66,17 +59,7 @@ class Audit:
     @property
     def backoff_s(self) -> list[list[float]]:
         """For each run of failures, how long the client waited after each one."""
-        runs: list[list[float]] = []
-        failed_before = False
-        for record, after in pairwise(self.snapshots):
-            if not _failed(record):
-                failed_before = False
-                continue
-            if not failed_before:
-                runs.append([])
-            runs[-1].append(after.started_s - record.ended_s)
-            failed_before = True
-        return runs
+        return backoff_s(self.snapshots)
 
     def stale_snapshots(
         self, pictures: Sequence[tuple[bytes, float]], tolerance_s: float = 0.0
@@ -107,6 +90,39 @@ class Audit:
             "backoff_s": self.backoff_s,
             "leaks": self.leaks,
         }
+
+
+def gaps_s(records: Sequence[RequestRecord]) -> list[float]:
+    """From each request's start to the next one's."""
+    starts = [record.started_s for record in records]
+    return [after - before for before, after in pairwise(starts)]
+
+
+def max_in_flight(records: Iterable[RequestRecord]) -> int:
+    """How many of the requests were under way at once, at most."""
+    changes = []
+    for record in records:
+        changes += [(record.started_s, 1), (record.ended_s, -1)]
+    open_now = most = 0
+    for _, change in sorted(changes):
+        open_now += change
+        most = max(most, open_now)
+    return most
+
+
+def backoff_s(records: Sequence[RequestRecord]) -> list[list[float]]:
+    """For each run of failures, how long the client waited after each one."""
+    runs: list[list[float]] = []
+    failed_before = False
+    for record, after in pairwise(records):
+        if not _failed(record):
+            failed_before = False
+            continue
+        if not failed_before:
+            runs.append([])
+        runs[-1].append(after.started_s - record.ended_s)
+        failed_before = True
+    return runs
 
 
 def _failed(record: RequestRecord) -> bool:

@@ -12,6 +12,7 @@ import attrs
 from attrs import validators
 
 MIN_INTERVAL_S = 10.0
+RESEND_AFTER_S = 5.0
 CODE_LIFETIME_S = 30 * 60.0  # the official printer SDK gives up then
 
 
@@ -46,6 +47,23 @@ class Behaviour:
     )
     min_interval_s: float = attrs.field(
         default=MIN_INTERVAL_S, converter=float, validator=_positive
+    )
+    # None: taken, and noted in the log.
+    inconsistent_status: int | None = attrs.field(
+        default=None, validator=validators.in_((None, 503))
+    )
+    # False: taken, and noted in the log.
+    strict_events: bool = attrs.field(
+        default=True, validator=validators.instance_of(bool)
+    )
+    file_ranges: bool = attrs.field(
+        default=False, validator=validators.instance_of(bool)
+    )
+    require_subprotocol: bool = attrs.field(
+        default=False, validator=validators.instance_of(bool)
+    )
+    resend_after_s: float = attrs.field(
+        default=RESEND_AFTER_S, converter=float, validator=_positive
     )
     code_lifetime_s: float = attrs.field(
         default=CODE_LIFETIME_S, converter=float, validator=_positive

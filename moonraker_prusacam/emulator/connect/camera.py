@@ -2,14 +2,17 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Prusa Connect knows of one camera, and of the printer that it belongs to."""
+"""What Prusa Connect knows of one camera."""
 
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from .printer import LocalPrinter
 
 JITTER = 0.05  # the part of an interval that the way through the network may take off
 DEFAULT_SCHEME = "THIRTY_SEC"
@@ -21,18 +24,6 @@ class Origin(enum.StrEnum):
     LINK = "LINK"
     WEB = "WEB"
     OTHER = "OTHER"
-
-
-@attrs.define(eq=False)
-class LocalPrinter:
-    """A printer as Prusa Connect knows it; ``token`` once the user has agreed."""
-
-    uuid: str
-    online: bool = True
-    serial_number: str | None = attrs.field(default=None, repr=False)
-    printer_type: str | None = None
-    fingerprint: str | None = attrs.field(default=None, repr=False)
-    token: str | None = attrs.field(default=None, repr=False)
 
 
 @attrs.define(eq=False)

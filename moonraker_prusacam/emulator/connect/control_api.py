@@ -14,11 +14,12 @@ from aiohttp import web
 
 from moonraker_prusacam.errors import EmulatorError
 
-from . import rules
 from .account import TRIGGER_SCHEMES
 from .camera import Origin
 from .faults import Fault
+from .printer_rules import PRINTER_RULES
 from .request_log import mask
+from .rules import RULES
 
 if TYPE_CHECKING:
     from .camera import LocalCamera
@@ -53,29 +54,30 @@ class ControlApi:
         return web.json_response(self._connect.log_as_json())
 
     async def _rules(self, _request: web.Request) -> web.Response:
-        return web.json_response([attrs.asdict(rule) for rule in rules.RULES])
+        known = (*RULES, *PRINTER_RULES)
+        return web.json_response([attrs.asdict(rule) for rule in known])
 
     async def _behaviour(self, _request: web.Request) -> web.Response:
         return web.json_response(attrs.asdict(self._connect.behaviour))
 
     async def _change_behaviour(self, request: web.Request) -> web.Response:
-        changes = await _object(request)
+        changes = await object_of(request)
         try:
             self._connect.behaviour = self._connect.behaviour.changed(changes)
         except (TypeError, ValueError) as error:
-            raise _wrong(error) from None
+            raise wrong(error) from None
         return await self._behaviour(request)
 
     async def _faults(self, _request: web.Request) -> web.Response:
         return web.json_response(self._connect.faults.as_json())
 
     async def _add_faults(self, request: web.Request) -> web.StreamResponse:
-        content = await _json(request)
+        content = await json_of(request)
         listed = content if isinstance(content, list) else [content]
         try:
             faults = [Fault.from_json(each) for each in listed]
         except (TypeError, ValueError) as error:
-            raise _wrong(error) from None
+            raise wrong(error) from None
         # The answer leaves first: the fault may be that nobody answers.
         response = web.json_response([fault.as_json() for fault in faults], status=201)
         await response.prepare(request)
@@ -89,7 +91,7 @@ class ControlApi:
 
     async def _confirm(self, request: web.Request) -> web.Response:
         """Agree to a printer's registration; ``code`` or the newest."""
-        code = (await _object(request)).get("code")
+        code = (await object_of(request)).get("code")
         try:
             printer = self._connect.confirm(code)
         except EmulatorError as error:
@@ -102,11 +104,11 @@ class ControlApi:
 
     async def _add_camera(self, request: web.Request) -> web.Response:
         """A camera as the web page makes it; the only answer with its token."""
-        wanted = await _object(request)
+        wanted = await object_of(request)
         try:
             origin = Origin(wanted.pop("origin", Origin.OTHER))
         except ValueError as error:
-            raise _wrong(error) from None
+            raise wrong(error) from None
         camera = self._account.add_camera(origin=origin)
         self._apply(camera, wanted)
         return web.json_response(
@@ -115,7 +117,7 @@ class ControlApi:
 
     async def _change_camera(self, request: web.Request) -> web.Response:
         camera = self._camera(request)
-        self._apply(camera, await _object(request))
+        self._apply(camera, await object_of(request))
         return web.json_response(self.shown(camera))
 
     async def _delete_camera(self, request: web.Request) -> web.Response:
@@ -125,11 +127,11 @@ class ControlApi:
     def _apply(self, camera: LocalCamera, wanted: dict[str, Any]) -> None:
         """``printer_online`` and ``trigger_scheme``, both or neither."""
         if unknown := wanted.keys() - {"printer_online", "trigger_scheme"}:
-            raise _wrong(f"nothing to set is called {', '.join(sorted(unknown))}")
+            raise wrong(f"nothing to set is called {', '.join(sorted(unknown))}")
         online = wanted.get("printer_online", camera.printer_online)
         scheme = wanted.get("trigger_scheme", camera.trigger_scheme)
         if not isinstance(online, bool) or scheme not in (None, *TRIGGER_SCHEMES):
-            raise _wrong(f"printer_online: true or false; {', '.join(TRIGGER_SCHEMES)}")
+            raise wrong(f"printer_online: true or false; {', '.join(TRIGGER_SCHEMES)}")
         camera.printer_online, camera.trigger_scheme = online, scheme
 
     def _camera(self, request: web.Request) -> LocalCamera:
@@ -159,19 +161,22 @@ class ControlApi:
         }
 
 
-def _wrong(reason: object) -> web.HTTPBadRequest:
+def wrong(reason: object) -> web.HTTPBadRequest:
+    """What makes no sense."""
     return web.HTTPBadRequest(text=str(reason))
 
 
-async def _json(request: web.Request) -> Any:
+async def json_of(request: web.Request) -> Any:
+    """The JSON of a request, an empty object where there is no body; 400."""
     try:
         return await request.json() if request.can_read_body else {}
     except (ValueError, RecursionError):
         raise web.HTTPBadRequest(text="no JSON") from None
 
 
-async def _object(request: web.Request) -> dict[str, Any]:
-    content = await _json(request)
+async def object_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request, an empty one where there is no body; 400."""
+    content = await json_of(request)
     if not isinstance(content, dict):
         raise web.HTTPBadRequest(text="no JSON object")
     return content

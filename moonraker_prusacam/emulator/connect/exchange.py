@@ -16,8 +16,15 @@ from aiohttp import web
 from .answers import ABORTED, Answer
 from .camera_api import MAX_BODY_BYTES
 from .faults import CONTINUE_KINDS, EXCHANGE_KINDS, FaultKind
-from .request_log import Redaction, RequestLog, RequestRecord, mask, sha1_of
-from .request_log import is_whole_jpeg as is_whole
+from .request_log import (
+    Redaction,
+    RequestLog,
+    RequestRecord,
+    is_whole_jpeg,
+    mask,
+    sha1_of,
+    without_own_fingerprint,
+)
 from .wire import Sent, Wire
 
 if TYPE_CHECKING:
@@ -27,11 +34,17 @@ if TYPE_CHECKING:
     from .camera import LocalCamera
     from .faults import Fault
     from .plan import FaultPlan
+    from .printer import LocalPrinter
 
 Judge: TypeAlias = "Callable[[web.Request, bytes], Answer]"
 Handler: TypeAlias = "Callable[[web.Request], Awaitable[web.StreamResponse]]"
 
 BODY_TIMEOUT_S = 30.0
+SUBPROTOCOL = "prusa-connect"
+MESSAGE_BYTES = 1024 * 1024
+CLOSE_TIMEOUT_S = 1.0
+ELSEWHERE = "/elsewhere/"
+EVENTS = "/p/events"
 WIRE_KINDS = frozenset(
     {
         FaultKind.RESET_RESPONSE,
@@ -62,6 +75,7 @@ class Exchanges:
     def __init__(
         self, account: Account, faults: FaultPlan[Fault], log: RequestLog
     ) -> None:
+        self.host = ""  # with port, as clients name it
         self.max_in_flight = 0
         self.closing = asyncio.Event()
         self.done = asyncio.Condition()
@@ -83,15 +97,63 @@ class Exchanges:
             try:
                 response = await self._treat(exchange, judge)
                 exchange.status = response.status
-                return response
             finally:
                 if camera is not None:
                     camera.in_flight -= 1
                 self._record(exchange, meant_for)
-                async with self.done:
-                    self.done.notify_all()
+                await self.changed()
+            if isinstance(response, web.WebSocketResponse) and exchange.answer.serve:
+                await exchange.answer.serve(response)
+            return response
 
         return handle
+
+    async def changed(self) -> None:
+        """Let all that wait look again."""
+        async with self.done:
+            self.done.notify_all()
+
+    def take_fault(self, kinds: Collection[FaultKind], place: str) -> Fault | None:
+        """The fault that is met at ``place``, None for none."""
+        return self._faults.take(kinds, place)
+
+    async def record_message(
+        self,
+        path: str,
+        printer: LocalPrinter,
+        body: bytes,
+        answer: Answer,
+        fault: Fault | None,
+    ) -> None:
+        """Log a message that came over a printer's WebSocket."""
+        own = [printer.token or "", printer.fingerprint or ""]
+        redaction = Redaction([*own, *self._account.secrets()])
+        now_s = time.monotonic()
+        self.log.add(
+            RequestRecord(
+                started_s=now_s,
+                ended_s=now_s,
+                method="WS",
+                path=path,
+                version="",
+                headers={},
+                camera=None,
+                camera_id=None,
+                printer=printer.uuid,
+                status=0,
+                verdict=answer.verdict,
+                evidence=answer.evidence,
+                fault=fault.kind.value if fault else None,
+                too_soon=False,
+                size_bytes=len(body),
+                sha1=sha1_of(body),
+                whole_jpeg=None,
+                content=redaction.content(body),
+                leaks=redaction.leaks(path, {}, without_own_fingerprint(body)),
+                notes=answer.notes,
+            )
+        )
+        await self.changed()
 
     def _enter(self, camera: LocalCamera | None) -> None:
         if camera is not None:
@@ -111,13 +173,13 @@ class Exchanges:
         exchange.body = body
         if fault is None:
             exchange.answer = judge(request, body)
-            return exchange.answer.response()
+            return await _respond(request, exchange.answer)
         if fault.kind is FaultKind.SILENCE and not await wire.pause(fault.seconds):
             return Sent()
         exchange.answer = _scripted(request, fault) or judge(request, body)
         if fault.kind in WIRE_KINDS:
             return await wire.send(exchange.answer, fault)
-        return _spoilt(exchange.answer, fault).response()
+        return await _respond(request, _spoilt(exchange.answer, fault))
 
     async def _receive(self, wire: Wire, exchange: _Exchange) -> bytes | None:
         """The body; nothing of one that is too large, None if it did not come."""
@@ -135,9 +197,11 @@ class Exchanges:
     def _record(self, exchange: _Exchange, meant_for: Collection[str]) -> None:
         request, body = exchange.request, exchange.body
         answer, camera = exchange.answer, exchange.camera
+        printer = self._account.printer_of(request.headers.get("Token", ""))
         secrets = [request.headers.get(name, "") for name in ("Token", "Fingerprint")]
         redaction = Redaction([*secrets, *self._account.secrets()])
         is_image = request.path == "/c/snapshot" and bool(body)
+        searched = without_own_fingerprint(body) if request.path == EVENTS else body
         self.log.add(
             RequestRecord(
                 started_s=exchange.started_s,
@@ -148,6 +212,7 @@ class Exchanges:
                 headers=redaction.headers(request.headers),
                 camera=mask(secrets[0]) if secrets[0] else None,
                 camera_id=camera.id if camera is not None else None,
+                printer=printer.uuid if printer is not None else None,
                 status=exchange.status,
                 verdict=answer.verdict,
                 evidence=answer.evidence,
@@ -155,13 +220,33 @@ class Exchanges:
                 too_soon=answer.too_soon,
                 size_bytes=len(body),
                 sha1=sha1_of(body),
-                whole_jpeg=is_whole(body) if is_image else None,
+                whole_jpeg=is_whole_jpeg(body) if is_image else None,
                 content=None if is_image else redaction.content(body),
                 leaks=redaction.leaks(
-                    request.path_qs, request.headers, body, meant_for
+                    request.path_qs,
+                    request.headers,
+                    searched,
+                    meant_for,
+                    is_strange=self._is_strange(request),
                 ),
+                notes=answer.notes,
             )
         )
+
+    def _is_strange(self, request: web.Request) -> bool:
+        """Whether the client means another server than Prusa Connect."""
+        return request.path.startswith(ELSEWHERE) and request.host != self.host
+
+
+async def _respond(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """An answer to be sent, or a WebSocket that is open."""
+    if answer.serve is None:
+        return answer.response()
+    socket = web.WebSocketResponse(
+        protocols=(SUBPROTOCOL,), max_msg_size=MESSAGE_BYTES, timeout=CLOSE_TIMEOUT_S
+    )
+    await socket.prepare(request)
+    return socket
 
 
 def _place(request: web.Request) -> str:

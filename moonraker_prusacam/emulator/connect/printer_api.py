@@ -9,9 +9,12 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from . import rules
-from .answers import Answer, invalid_body, invalid_fingerprint, parse_object
-from .camera import LocalPrinter, Origin
+from . import printer_rules as rules
+from .answers import Answer, invalid_body, parse_object
+from .camera import Origin
+from .printer import LocalPrinter
+from .printer_login import identify
+from .vocabulary import PRINTER_TYPES
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,7 +25,7 @@ REQUIRED = ("sn", "fingerprint", "printer_type")
 
 
 class PrinterApi:
-    """Judges what printers send."""
+    """Judges who becomes a printer, and which cameras it vouches for."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -33,6 +36,10 @@ class PrinterApi:
         if not all(isinstance(asked.get(key), str) and asked[key] for key in REQUIRED):
             return Answer.error(
                 rules.REGISTER_BODY, 400, "BAD_REQUEST", "Missing sn or fingerprint"
+            )
+        if asked["printer_type"] not in PRINTER_TYPES:
+            return Answer.error(
+                rules.REGISTER_TYPE, 400, "BAD_REQUEST", "Unknown printer_type"
             )
         code = self._account.ask_registration(self._printer(asked))
         return Answer.by(rules.REGISTER, 200, headers={"Code": code})
@@ -50,13 +57,9 @@ class PrinterApi:
 
     def add_camera(self, request: web.Request, body: bytes) -> Answer:
         """``POST /p/camera``: a camera that the printer vouches for."""
-        printer = self._account.printer_of(request.headers.get("Token", ""))
-        if printer is None:
-            return Answer.error(
-                rules.PRINTER_TOKEN, 401, "UNAUTHORIZED", "Token is not valid"
-            )
-        if request.headers.get("Fingerprint") != printer.fingerprint:
-            return invalid_fingerprint(rules.PRINTER_FINGERPRINT)
+        printer = identify(self._account, request)
+        if isinstance(printer, Answer):
+            return printer
         info = parse_object(body)
         config, fingerprint = info.get("config"), info.pop("fingerprint", None)
         named = isinstance(config, dict) and isinstance(config.get("name"), str)
@@ -73,11 +76,10 @@ class PrinterApi:
             if printer.serial_number == asked["sn"]:
                 # Whoever registers a printer again has to be agreed to again.
                 printer.token = None
-                printer.fingerprint = asked["fingerprint"]
-                return printer
-        return LocalPrinter(
-            str(uuid.uuid4()),
-            serial_number=asked["sn"],
-            printer_type=asked["printer_type"],
-            fingerprint=asked["fingerprint"],
-        )
+                break
+        else:
+            printer = LocalPrinter(str(uuid.uuid4()), serial_number=asked["sn"])
+        printer.printer_type = asked["printer_type"]
+        printer.fingerprint = asked["fingerprint"]
+        printer.firmware = asked.get("firmware")
+        return printer

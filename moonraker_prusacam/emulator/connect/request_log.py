@@ -20,7 +20,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from .rules import Evidence
+    from .rule import Evidence
 
 LOGGED_REQUESTS = 1000
 SHORTEST_SECRET = 8  # shorter ones would be found by chance
@@ -38,6 +38,17 @@ def is_whole_jpeg(body: bytes) -> bool:
     return body.startswith(b"\xff\xd8\xff") and body.endswith(b"\xff\xd9")
 
 
+def without_own_fingerprint(body: bytes) -> bytes:
+    """An INFO without the fingerprint that belongs there; all else as it is."""
+    try:
+        told = json.loads(body)
+        if told["event"] == "INFO":
+            del told["data"]["fingerprint"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return body
+    return json.dumps(told).encode()
+
+
 @attrs.frozen
 class RequestRecord:
     """One request and what became of it; times are CLOCK_MONOTONIC in seconds.
@@ -46,6 +57,9 @@ class RequestRecord:
     fault was over. ``content`` is JSON that was sent. ``status`` is what the client was
     told, 0 when nothing. ``verdict`` names the rule that decided what became of the
     request, ``evidence`` how well that is known; ``fault`` is the kind that it met.
+    ``printer`` is the uuid of the printer that sent it; what came as a message over its
+    WebSocket has the method WS and the path that it would have had. ``notes`` is what
+    was taken and should not have been sent.
     """
 
     started_s: float
@@ -56,6 +70,7 @@ class RequestRecord:
     headers: Mapping[str, str]
     camera: str | None
     camera_id: int | None
+    printer: str | None
     status: int
     verdict: str
     evidence: Evidence | None
@@ -66,6 +81,7 @@ class RequestRecord:
     whole_jpeg: bool | None
     content: Any
     leaks: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The record as JSON values."""
@@ -113,14 +129,17 @@ class Redaction:
         headers: Mapping[str, str],
         body: bytes,
         meant_for: Collection[str] = (),
+        *,
+        is_strange: bool = False,
     ) -> tuple[str, ...]:
         """Where a secret is that should be in its own header only.
 
-        ``meant_for`` names the places where this request has to have one.
+        ``meant_for`` names the places where this request has to have one;
+        ``is_strange``: no header is, since the server is another one.
         """
         places = {"path": _encoded(path), "body": body}
         for name, value in headers.items():
-            if name.lower() not in SECRET_HEADERS:
+            if is_strange or name.lower() not in SECRET_HEADERS:
                 places[f"header {name.lower()}"] = _encoded(value)
         return tuple(
             place

@@ -1,52 +1,15 @@
-# The rules that the local Prusa Connect goes by.
+# The rules that the local Prusa Connect goes by with cameras.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each rule of Prusa Connect that is played here, and how well it is known.
-
-*Confirmed*: Prusa's camera OpenAPI 0.22.0 says so, the source of an official client
-relies on it, or a user showed the real service's answer. *Assumed*: the request or the
-limit is known, this answer to it is a guess; ``Behaviour`` switches the doubtful ones.
-A test that leans on an assumed rule proves nothing of the real service.
-"""
+"""Each rule of Prusa Connect for cameras and the web page that is played here."""
 
 from __future__ import annotations
 
-import enum
+from .rule import RuleBook
 
-import attrs
-
-
-class Evidence(enum.StrEnum):
-    """How a rule is known."""
-
-    CONFIRMED = "confirmed"
-    ASSUMED = "assumed"
-
-
-@attrs.frozen
-class Rule:
-    """``name`` is the verdict in the log; ``source`` says where the rule is from."""
-
-    name: str
-    request: str
-    answer: str
-    evidence: Evidence
-    source: str
-
-
-_RULES: list[Rule] = []
-
-
-def _confirmed(name: str, request: str, answer: str, source: str) -> Rule:
-    _RULES.append(Rule(name, request, answer, Evidence.CONFIRMED, source))
-    return _RULES[-1]
-
-
-def _assumed(name: str, request: str, answer: str, source: str) -> Rule:
-    _RULES.append(Rule(name, request, answer, Evidence.ASSUMED, source))
-    return _RULES[-1]
-
+_BOOK = RuleBook()
+_confirmed, _assumed = _BOOK.confirmed, _BOOK.assumed
 
 _CAMERA = "`/c/*`"
 _SNAPSHOT = "`PUT /c/snapshot`"
@@ -146,48 +109,6 @@ INFO_SCHEME = _assumed(
     "200, the record holds the chosen one",
     "a client that works follows it; which one wins is open",
 )
-REGISTER_BODY = _confirmed(
-    "register body",
-    "`POST /p/register` without sn, fingerprint or printer_type",
-    "400 BAD_REQUEST",
-    "printer SDK",
-)
-REGISTER = _confirmed(
-    "register", "`POST /p/register`", "200, header Code", "printer SDK"
-)
-CODE_UNKNOWN = _assumed(
-    "code unknown",
-    "`GET /p/register` with no, a wrong or an old Code",
-    "404 NOT_FOUND",
-    "a guess",
-)
-CODE_WAITS = _confirmed(
-    "code waits", "`GET /p/register` before the user agreed", "202", "printer SDK"
-)
-REGISTERED = _confirmed(
-    "registered", "`GET /p/register` after it", "200, header Token", "printer SDK"
-)
-PRINTER_TOKEN = _assumed(
-    "printer token unknown",
-    "`POST /p/camera`, no token or not a printer's",
-    "401 UNAUTHORIZED",
-    "printer SDK reads 401 and 403 alike",
-)
-PRINTER_FINGERPRINT = _assumed(
-    "printer fingerprint differs",
-    "`POST /p/camera`",
-    "403 FORBIDDEN_INVALID_FINGERPRINT",
-    "as of `/c/*`",
-)
-CAMERA_BODY = _assumed(
-    "camera body",
-    "`POST /p/camera` without config.name or fingerprint",
-    "400, Request body validation error",
-    "a guess, as of `/c/info`",
-)
-CAMERA_MADE = _confirmed(
-    "camera made", "`POST /p/camera`", "200, header Token", "printer SDK"
-)
 WEB_LOGIN = _assumed(
     "web login", _WEB, "401 unless cookie SESSID or a Bearer token", "OpenAPI: cookie"
 )
@@ -199,6 +120,12 @@ WEB_CAMERA = _confirmed(
     "`POST /app/printers/{uuid}/camera?origin=`",
     "201 and the record; origin WEB if none is given",
     "OpenAPI",
+)
+WEB_PRINTER = _confirmed(
+    "add printer",
+    "`GET`, `POST /add-printer/connect/{printer_type}/{code}`",
+    "200, a page whose button is the `POST`, which agrees to the registration",
+    "printer SDK: the address; the page is our own, and wants no login",
 )
 NO_IMAGE = _confirmed(
     "no image",
@@ -255,4 +182,4 @@ ENDPOINT = _assumed(
     "endpoint unknown", "anything else", "404 NOT_FOUND_ENDPOINT", "the code was seen"
 )
 
-RULES = tuple(_RULES)
+RULES = _BOOK.rules

@@ -21,11 +21,17 @@ from .camera_api import MAX_BODY_BYTES, CameraApi
 from .control_api import ControlApi
 from .exchange import Exchanges
 from .faults import Fault, FaultKind
+from .files_api import FilesApi
 from .front import Front
 from .plan import FaultPlan
 from .printer_api import PrinterApi
+from .printer_audit import PrinterAudit
+from .printer_control import PrinterControl
+from .printer_socket import SocketApi
+from .report_api import ReportApi
 from .request_log import RequestLog, RequestRecord
 from .timelapse_api import TimelapseApi
+from .transcript import transcript
 from .web_api import WebApi
 
 if TYPE_CHECKING:
@@ -33,8 +39,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .behaviour import Behaviour
-    from .camera import LocalCamera, LocalPrinter
+    from .camera import LocalCamera
+    from .commands import LocalCommand, LocalEvent
     from .exchange import Judge
+    from .files import LocalFile
+    from .printer import LocalPrinter
 
 CLOSE_TIMEOUT_S = 2.0
 
@@ -70,6 +79,8 @@ class LocalConnect:
         self.faults: FaultPlan[Fault] = FaultPlan()
         self._tls = tls
         self._exchanges = Exchanges(self.account, self.faults, RequestLog())
+        self._reports = ReportApi(self.account)
+        self._sockets = SocketApi(self.account, self._reports, self._exchanges)
         self._parts: list[Part] = []
         self._runner: web.AppRunner | None = None
         self._front: Front | None = None
@@ -145,11 +156,41 @@ class LocalConnect:
         """
         return self.account.confirm(code)
 
+    def audit_printer(self, printer: LocalPrinter) -> PrinterAudit:
+        """What the log tells of one printer."""
+        return PrinterAudit(self.requests, printer)
+
+    def transcript(self, printer: LocalPrinter) -> list[str]:
+        """What one printer and its cameras said and were told, for people."""
+        cameras = [
+            camera.id
+            for camera in self.account.cameras.values()
+            if camera.printer is printer
+        ]
+        return transcript(self.requests, printer, cameras)
+
+    async def finish(self, command: LocalCommand, timeout_s: float) -> LocalEvent:
+        """Wait for the answer that ends a command; TimeoutError."""
+        await self.wait_for(lambda: command.outcome is not None, timeout_s)
+        assert command.outcome is not None  # noqa: S101
+        return command.outcome
+
+    def url_elsewhere(self, file: LocalFile) -> str:
+        """An address of ``file`` on a server that is not Prusa Connect.
+
+        It is this one by another name, so only on 127.0.0.1 anything is there.
+        """
+        return self.url.replace(self.host, "localhost") + file.path_elsewhere
+
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``condition`` holds, asked after each change, or TimeoutError."""
         changed = self._exchanges.done
         async with asyncio.timeout(timeout_s), changed:
             await changed.wait_for(condition)
+
+    async def changed(self) -> None:
+        """Let ``wait_for`` look again, after something was changed by hand."""
+        await self._exchanges.changed()
 
     async def inject(self, *faults: Fault) -> None:
         """Plan faults; ``refuse`` begins at once."""
@@ -211,11 +252,13 @@ class LocalConnect:
         assert self._runner.server is not None  # noqa: S101
         self._front = Front(self._runner.server, self.faults, self._notify, self._tls)
         self.port = await self._front.listen(self.host, self.port)
+        self._exchanges.host = f"{self.host}:{self.port}"
 
     async def aclose(self) -> None:
         """Stop listening and end what is under way. Idempotent."""
         self._closed = True
         self._exchanges.closing.set()
+        await self._sockets.aclose()
         for part in reversed(self._parts):
             await part.aclose()
         front, self._front = self._front, None
@@ -236,24 +279,29 @@ class LocalConnect:
                 {**ControlApi.shown(camera), **self.audit(camera.token).as_json()}
                 for camera in self.account.cameras.values()
             ],
+            "printers": [
+                {**PrinterControl.shown(each), **self.audit_printer(each).as_json()}
+                for each in self.account.printers.values()
+            ],
             "requests": [record.as_json() for record in self.requests],
         }
 
     def _notify(self) -> None:
-        self._tasks.start("notify", self._notify_all())
-
-    async def _notify_all(self) -> None:
-        async with self._exchanges.done:
-            self._exchanges.done.notify_all()
+        self._tasks.start("notify", self.changed())
 
     def _app(self) -> web.Application:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         camera, printer = CameraApi(self.account), PrinterApi(self.account)
+        files = FilesApi(self.account)
         page, video = WebApi(self.account), TimelapseApi(self.account, camera.refuse)
         images = "/app/cameras/{id}/snapshots/last"
         triggers = "/app/cameras/{token}/snapshots"
         videos = "/c/timelapse/{token}/{job_name}.mp4"
+        adding = "/add-printer/connect/{type}/{code}"
+        raw = "/p/teams/{team_id}/files/{hash}/raw"
+        elsewhere = "/elsewhere/{hash}/{name}"
         app.add_routes(ControlApi(self).routes())
+        app.add_routes(PrinterControl(self).routes())
         for part in self._parts:
             app.add_routes(part.routes())
         app.add_routes(
@@ -265,7 +313,14 @@ class LocalConnect:
                 self._route("POST", "/p/register", printer.register, "body"),
                 self._route("GET", "/p/register", printer.registered),
                 self._route("POST", "/p/camera", printer.add_camera, "body"),
+                self._route("POST", "/p/telemetry", self._reports.telemetry),
+                self._route("POST", "/p/events", self._reports.events),
+                self._route("GET", "/p/ws", self._sockets.upgrade),
+                self._route("GET", raw, files.get),
+                self._route("GET", elsewhere, files.elsewhere),
                 self._route("POST", "/app/printers/{uuid}/camera", page.add_camera),
+                self._route("GET", adding, page.add_printer, "path"),
+                self._route("POST", adding, page.add_printer, "path"),
                 self._route("GET", images, page.last_snapshot),
                 self._route("POST", triggers, page.trigger, "path"),
                 self._route("GET", "/environment.js", page.environment),

@@ -10,12 +10,11 @@ there, and nobody has seen one. How a camera sends them is not known at all.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from . import rules
 from .answers import Answer
-from .request_log import sha1_of
+from .ranges import whole_or_part
 from .web_api import logged_in
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 VIDEO_TYPE = "video/mp4"
 MAX_VIDEOS = 50
-RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 LOGIN = Answer.error(rules.VIDEO_LOGIN, 401, "UNAUTHORIZED", "Not logged in")
 MISSING = Answer.error(rules.VIDEO_MISSING, 404, "NOT_FOUND", "No such timelapse")
 OF_ANOTHER = Answer.error(
@@ -58,7 +56,8 @@ class TimelapseApi:
                 return refusal
         if camera is None or request.match_info["job_name"] not in camera.videos:
             return MISSING
-        return _answer(request, camera.videos[request.match_info["job_name"]])
+        video = camera.videos[request.match_info["job_name"]]
+        return whole_or_part(request, video, VIDEO_TYPE, rules.VIDEO, rules.VIDEO_RANGE)
 
     def put(self, request: web.Request, body: bytes) -> Answer:
         """Keep a video; the oldest goes when there are too many."""
@@ -83,27 +82,3 @@ class TimelapseApi:
         """Why the camera of the headers may not, None if it may."""
         own = self._account.cameras.get(request.headers.get("Token", ""))
         return self._refuse(request, own) or (None if own is camera else OF_ANOTHER)
-
-
-def _answer(request: web.Request, video: bytes) -> Answer:
-    headers = {"ETag": f'"{sha1_of(video)}"', "Accept-Ranges": "bytes"}
-    wanted = RANGE.fullmatch(request.headers.get("Range", ""))
-    unchanged = request.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
-    # What is no single range is answered as if it were not there (RFC 9110, 14.2).
-    if wanted is None or not unchanged or not any(wanted.groups()):
-        return Answer.by(rules.VIDEO, 200, video, VIDEO_TYPE, headers=headers)
-    first, last = _span(*wanted.groups(), size_bytes=len(video))
-    if first > last:
-        headers["Content-Range"] = f"bytes */{len(video)}"
-        return Answer.by(rules.VIDEO_RANGE, 416, headers=headers)
-    headers["Content-Range"] = f"bytes {first}-{last}/{len(video)}"
-    part = video[first : last + 1]
-    return Answer.by(rules.VIDEO, 206, part, VIDEO_TYPE, headers=headers)
-
-
-def _span(first: str, last: str, *, size_bytes: int) -> tuple[int, int]:
-    """The first and last octet of a range; what is not there has first > last."""
-    if not first:
-        return max(0, size_bytes - int(last)), size_bytes - 1
-    end = min(int(last), size_bytes - 1) if last else size_bytes - 1
-    return int(first), end

@@ -10,12 +10,13 @@ Who is logged in sends the cookie SESSID or a Bearer token; here both are
 
 from __future__ import annotations
 
+import html
 import json
 import uuid
 from typing import TYPE_CHECKING
 
 from . import rules
-from .answers import Answer
+from .answers import HTML_TYPE, Answer
 from .camera import Origin
 from .request_log import sha1_of
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
     from .account import Account
 
+QUESTION = (
+    "<!doctype html><title>Add printer</title><form method=post>"
+    "<p>Add the printer {serial_number}?<p><button>Add printer</button></form>"
+)
+ADDED = "<!doctype html><title>Printer added</title><p>{serial_number} was added."
 LOGIN = Answer.error(rules.WEB_LOGIN, 401, "UNAUTHORIZED", "Not logged in")
 
 
@@ -49,6 +55,19 @@ class WebApi:
             return _not_found("Printer does not exist")
         camera = self._account.add_camera(printer=printer, origin=origin)
         return Answer.of_json(rules.WEB_CAMERA, 201, camera.response())
+
+    def add_printer(self, request: web.Request, _body: bytes) -> Answer:
+        """``/add-printer/connect/{printer_type}/{code}``: what the user is sent to."""
+        code = request.match_info["code"]
+        printer = self._account.registration(code)
+        if printer is None or printer.printer_type != request.match_info["type"]:
+            return _not_found("No printer waits with that code")
+        asks = request.method != "POST"
+        if not asks:
+            self._account.confirm(code)
+        shown = QUESTION if asks else ADDED
+        content = shown.format(serial_number=html.escape(printer.serial_number or ""))
+        return Answer.by(rules.WEB_PRINTER, 200, content.encode(), HTML_TYPE)
 
     def last_snapshot(self, request: web.Request, _body: bytes) -> Answer:
         """``GET /app/cameras/{id}/snapshots/last``."""

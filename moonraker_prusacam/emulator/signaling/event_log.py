@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from moonraker_prusacam.connect.signaling.messages import Message
-    from moonraker_prusacam.emulator.connect.rules import Evidence, Rule
+    from moonraker_prusacam.emulator.connect.rule import Evidence, Rule
 
     from .faults import Fault
     from .session import Member, Role

@@ -11,7 +11,7 @@ doubtful ones. A test that leans on an assumed rule proves nothing of the real s
 
 from __future__ import annotations
 
-from moonraker_prusacam.emulator.connect.rules import Evidence, Rule
+from moonraker_prusacam.emulator.connect.rule import Evidence, Rule
 
 # Acknowledgements (firmware; clients).
 ACK_OK = 0

@@ -1,10 +1,10 @@
-# A video on its way from Prusa Connect.
+# A file on its way to this host.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The octets that are there, and of which video they are.
+"""The octets that are there, and of which file they are.
 
-After a break the rest is fetched, if the server can tell that it is of the same video:
+After a break the rest is fetched, if the server can tell that it is of the same file:
 that takes its strong ETag, or its Last-Modified (RFC 9110, 8.8). After a power cut a
 file may be longer than what is in it, so only what was synced counts then.
 """
@@ -36,7 +36,7 @@ MB = 1e6
 
 @attrs.define
 class Origin:
-    """What is known of the video; ``synced`` octets of it survive a power cut.
+    """What is known of the file; ``synced`` octets of it survive a power cut.
 
     ``length`` is None where the server did not tell. ``is_whole``: all are there.
     """
@@ -51,7 +51,7 @@ class Origin:
 class PartFile:
     """A file that grows; blocks on the disk, and raises DiskRefused.
 
-    ``guards`` say what is to stay free: here, and where the video will go.
+    ``guards`` say what is to stay free: here, and where the file will go.
     """
 
     def __init__(self, path: Path, guards: Sequence[DiskGuard] = ()) -> None:
@@ -90,7 +90,7 @@ class PartFile:
         return good
 
     def begin(self, validator: str, length: int | None) -> None:
-        """Start with nothing of a video; the old content goes before the new note."""
+        """Start with nothing of a file; the old content goes before the new note."""
         with _disk(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(b"")
