@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A host on which every endpoint has something to tell, and who asks it.
 
-One print is over and has its video, one was cancelled and waits, and one runs.
+One print is over and has its video, one was cancelled and waits, and one runs, of which
+Prusa Connect knows.
 """
 
 from __future__ import annotations
@@ -89,6 +90,17 @@ class ApiSite:
         named: dict[str, Any] = json.loads(text)
         return named
 
+    async def join_prusa_connect(self) -> None:
+        """The printer is added in Prusa Connect, and has told it how it is."""
+        ticket = await self.ui.post("/server/prusacam/printer/register")
+        self.stand.connect.confirm(ticket["code"])
+
+        async def has_told() -> bool:
+            told = await self.stand.call_engine("printer.status")
+            return bool(told["state"] == "online" and told["sent"]["info"])
+
+        await self.stand.until(has_told, "the printer in Prusa Connect", WAIT_S)
+
     async def print_once(self) -> None:
         """A print from its beginning to its two videos."""
         await self.stand.start_print("benchy.gcode", vase(LAYERS))
@@ -145,10 +157,12 @@ async def api_site(folder: Path) -> AsyncIterator[ApiSite]:
         timelapse_options=TIMELAPSE,
         panels=True,
         prusa_camera=True,
+        printer_options="send_network_info: False",
     )
     async with stand, MoonrakerClient(stand.moonraker.url) as ui:
         site = ApiSite(stand, ui)
         await ui.post("/machine/timelapse/settings", {"saveframes": True})
+        await site.join_prusa_connect()
         await site.print_once()
         await site.cancel_one()
         await site.begin()
