@@ -17,6 +17,7 @@ import pytest
 import moonraker_prusacam
 from moonraker_prusacam import errors
 from moonraker_prusacam.camera import CameraState
+from moonraker_prusacam.connect.printer.klipper.gcode_allowlist import RULES
 from tests.reference.pages import DOCS
 from tests.reference.words import ANYTHING, Words, read_words
 
@@ -27,6 +28,7 @@ PAGE = DOCS / "troubleshooting.md"
 SOURCE = Path(moonraker_prusacam.__file__).parent
 SPAN = re.compile(r"`([^`]+)`")
 PROGRAMS = ("sudo", "curl", "ls", "prusacam", "systemctl", "journalctl", "chmod")
+LISTED = {rule.help for rule in RULES.values()}
 LEAST_WORDS = 3
 TELLING_WORDS = 4
 # A quote that leaves more than this out of a text does not count for it.
@@ -104,6 +106,28 @@ def other_texts() -> Iterator[Words]:
             yield text
 
 
+PRINTER_PARTS = (
+    "bridge.py",
+    "connect/printer/answers.py",
+    "connect/printer/commands.py",
+    "connect/printer/faults.py",
+    "connect/printer/identity.py",
+    "connect/printer/registration.py",
+    "connect/printer/states.py",
+    "connect/printer/klipper/*.py",
+    "moonraker/*.py",
+)
+
+
+def printer_texts() -> Iterator[Words]:
+    """Why the printer is not in Prusa Connect, or does not do what it is told."""
+    for part in PRINTER_PARTS:
+        for text in read_words(sorted(SOURCE.glob(part))):
+            # The log's own; the table of allowed G-code stands in docs/printer.md.
+            if not text.text.startswith("Printer: ") and text.text not in LISTED:
+                yield text
+
+
 # Said when nothing is wrong, or never to people.
 NO_TROUBLE = (
     "as asked (dry run)",
@@ -137,6 +161,8 @@ NO_TROUBLE = (
     "HEAD / HTTP/1.1",
     "let the camera's feed send smaller pictures",
     "moonraker-prusacam/",
+    "came through the printer",
+    "estimated printing time (normal mode)",
     "live, …x…",
     "connected, …",
 )
@@ -156,7 +182,9 @@ def test_quotes_when_searched_in_the_source_then_each_is_there() -> None:
     assert not wrong, "nobody says so:\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("collect", [camera_errors, doctor_texts, other_texts])
+@pytest.mark.parametrize(
+    "collect", [camera_errors, doctor_texts, other_texts, printer_texts]
+)
 def test_texts_when_searched_on_the_page_then_each_is_told(collect: object) -> None:
     assert callable(collect)
     missing = [
