@@ -17,11 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .connect.clock import SystemClock
+from .connect.printer.answers import AnswerBook
 from .connect.printer.api import PrinterApi
 from .connect.printer.cameras import Vouched
-from .connect.printer.identity import load_or_create_identity, printer_path
+from .connect.printer.identity import (
+    forget_tokens,
+    load_or_create_identity,
+    printer_path,
+    token_path,
+)
 from .connect.printer.klipper import GcodePolicy, KlipperPrinter, KlipperSettings
-from .connect.printer.printer import ConnectPrinter
+from .connect.printer.printer import ANSWERS, ConnectPrinter
 from .errors import ConfigError, RegistrationError
 from .moonraker import MoonrakerClient
 
@@ -98,6 +104,12 @@ class PrinterBridge:
         reason = NO_SECTION if self._config.printer is None else NO_CONSENT
         return {"state": "off", "reason": reason, "advice": ABOUT}
 
+    async def unregister(self) -> bool:
+        """Forget all tokens, without consent as well; whether there was one."""
+        if self.printer is not None:
+            return await self.printer.unregister()
+        return await asyncio.to_thread(forget_printer, self._config)
+
     def brief(self) -> dict[str, Any]:
         """How it stands, for everybody: a code would give the printer away."""
         told = self.report()
@@ -145,6 +157,18 @@ def load_identity(config: Config, section: PrinterConfig) -> PrinterIdentity:
     """Who the printer is, made if need be; blocks, raises ConfigError."""
     folder = printer_path(config.engine.state_path)
     return load_or_create_identity(folder, section.printer_type, MACHINE_ID)
+
+
+def forget_printer(config: Config) -> bool:
+    """Forget what Prusa Connect gave; whether there was anything. Blocks.
+
+    Raises ConfigError. Serial number and fingerprint stay.
+    """
+    folder = printer_path(config.engine.state_path)
+    had_token = token_path(folder).exists()
+    forget_tokens(folder)
+    AnswerBook(folder / ANSWERS).forget()
+    return had_token
 
 
 def klipper_settings(section: PrinterConfig, folder: Path) -> KlipperSettings:

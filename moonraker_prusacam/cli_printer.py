@@ -150,15 +150,9 @@ async def _unregister(path: Path, config: Config) -> bool:
             raise
     else:
         return bool(answer["unregistered"])
-    from .connect.printer.answers import AnswerBook
-    from .connect.printer.identity import forget_tokens, printer_path, token_path
-    from .connect.printer.printer import ANSWERS
+    from .bridge import forget_printer
 
-    folder = printer_path(config.engine.state_path)
-    had_token = await asyncio.to_thread(token_path(folder).exists)
-    await asyncio.to_thread(forget_tokens, folder)
-    await asyncio.to_thread(AnswerBook(folder / ANSWERS).forget)
-    return had_token
+    return await asyncio.to_thread(forget_printer, config)
 
 
 @asynccontextmanager

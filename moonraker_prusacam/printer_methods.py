@@ -49,7 +49,7 @@ class PrinterMethods:
     async def unregister(self, params: dict[str, Any]) -> dict[str, Any]:
         """Forget the tokens of the printer and of its cameras."""
         Parameters(params)
-        return {"unregistered": await self._engine.bridge.required().unregister()}
+        return {"unregistered": await self._engine.bridge.unregister()}
 
     async def ready(self, params: dict[str, Any]) -> dict[str, Any]:
         """Take the user's word that the next print may begin, or take it back."""

@@ -50,6 +50,7 @@ NOT_METRICS = {
                 )
             ),
             *(f"prusa_cameras.*.{name}" for name in ("reason", "advice")),
+            *(f"printer.{name}" for name in ("reason", "advice")),
             *(
                 f"prusa_cameras.*.{which}.{name}"
                 for which in ("jobs.*", "last")

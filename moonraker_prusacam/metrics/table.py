@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.camera.state import CameraState
+from moonraker_prusacam.connect.printer.reporter import Contact
 from moonraker_prusacam.connect.prusa_camera.job import Phase
 from moonraker_prusacam.connect.report import UploadState
 from moonraker_prusacam.connect.signaling.session import SessionState
@@ -268,6 +269,12 @@ TABLE = {
     **_under("timelapse", TIMELAPSE),
     **_under("connect.*", CONNECT),
     **_under("camera_roles.*", CAMERA_ROLE),
+    "printer.state": Row(
+        Kind.STATE,
+        "prusacam_printer_state",
+        "How the printer stands in Prusa Connect, 1 for the state of now",
+        states=("off", "failed", "unregistered", "waiting", *Contact),
+    ),
     **_under("prusa_cameras.*", PRUSA_CAMERA),
 }
 

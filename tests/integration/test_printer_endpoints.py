@@ -143,7 +143,7 @@ async def test_print_when_prusa_connect_hangs_then_it_goes_on_and_all_is_told() 
                 await stand.moonraker.request("GET", "/server/info")
                 await user.get()
                 slowest_s = max(slowest_s, time.monotonic() - begun)
-            assert slowest_s < 2.0
+            assert slowest_s < 5.0  # half of what a request to Prusa Connect may take
             await stand.moonraker.request("POST", "/printer/print/pause")
             await stand.moonraker.request("POST", "/printer/print/resume")
             await user.until_printed()

@@ -27,18 +27,24 @@ class Sent:
     """What was sent at ``now_s`` of the virtual clock; ``at_s`` is an event's time."""
 
     now_s: float
+    number: int  # in the order of sending
     kind: str  # of an event, else telemetry
     body: dict[str, Any]
     at_s: float = 0.0
 
 
 class RecordingLink:
-    """``fail`` gives errors in their turn; the newest of what was sent is kept."""
+    """``fail`` gives errors in their turn.
+
+    The newest of what was sent is kept; thousands of telemetry may pass in virtual time
+    while a disk is busy, so events are kept apart.
+    """
 
     def __init__(self, clock: VirtualClock) -> None:
         self.on_command: CommandHandler = lambda _: None
         self.on_open: Callable[[], None] = lambda: None
-        self.sent: deque[Sent] = deque(maxlen=MAX_SENT)
+        self._events: deque[Sent] = deque(maxlen=MAX_SENT)
+        self._telemetry: deque[Sent] = deque(maxlen=MAX_SENT)
         self.count = 0
         self.errors: dict[str, deque[Exception]] = {}
         self.after: Callable[[Sent], None] = lambda _: None
@@ -51,11 +57,17 @@ class RecordingLink:
 
     def events(self) -> list[str]:
         """The kinds of the events."""
-        return [one.kind for one in self.sent if one.kind != "telemetry"]
+        return [one.kind for one in self._events]
 
     def telemetry(self) -> list[Sent]:
         """What was sent of telemetry."""
-        return [one for one in self.sent if one.kind == "telemetry"]
+        return list(self._telemetry)
+
+    @property
+    def sent(self) -> list[Sent]:
+        """All in the order of sending."""
+        both = [*self._events, *self._telemetry]
+        return sorted(both, key=lambda one: one.number)
 
     async def start(self) -> None:
         """See Link."""
@@ -71,12 +83,13 @@ class RecordingLink:
     async def send_telemetry(self, told: Mapping[str, Any]) -> None:
         """See Link."""
         await asyncio.sleep(0)  # as any network would, let others have their turn
-        self._take(Sent(self._clock.now_s, "telemetry", dict(told)))
+        self._take(Sent(self._clock.now_s, self.count, "telemetry", dict(told)))
 
     async def send_event(self, event: Event, at_s: float) -> None:
         """See Link."""
         await asyncio.sleep(0)
-        sent = Sent(self._clock.now_s, str(event.kind), event.as_json(), at_s)
+        kind, told = str(event.kind), event.as_json()
+        sent = Sent(self._clock.now_s, self.count, kind, told, at_s)
         self._take(sent)
 
     def _take(self, sent: Sent) -> None:
@@ -84,5 +97,6 @@ class RecordingLink:
         for kind in (sent.kind, ""):
             if self.errors.get(kind):
                 raise self.errors[kind].popleft()
-        self.sent.append(sent)
+        kept = self._telemetry if sent.kind == "telemetry" else self._events
+        kept.append(sent)
         self.after(sent)

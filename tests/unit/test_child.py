@@ -80,6 +80,7 @@ async def test_start_when_the_host_has_no_room_then_nothing_is_left(
     def full(*args: object, **options: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
+    gc.collect()  # what tests before this one left
     before = descriptors()
     monkeypatch.setattr(subprocess, "Popen", full)
     with pytest.raises(SourceUnavailable, match="sh cannot be started: Resource"):
@@ -263,6 +264,7 @@ async def test_start_when_it_is_cancelled_at_any_moment_then_nothing_is_left() -
 
     await cancel_one()
     gc.collect()
+    gc.collect()  # what tests before this one left
     before = descriptors()
     for _ in range(50):
         await cancel_one()

@@ -10,6 +10,7 @@ pip is played here; ``tests/integration/test_install_moonraker.py`` has the real
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.install.host import Host
 
 TOKEN = "k3Yz-9_QwErTyUiOpAsD"
-CHECK = f'{sys.executable} -m moonraker_prusacam "$@"'
+CHECK = f'{shlex.quote(sys.executable)} -m moonraker_prusacam "$@"'
 REPOSITORY = Path(environment.__file__).parents[2]
 
 

@@ -21,6 +21,7 @@ from moonraker_prusacam.connect.printer.api import PrinterApi
 from moonraker_prusacam.connect.printer.identity import (
     camera_token_path,
     printer_path,
+    store_token,
     token_path,
 )
 from moonraker_prusacam.connect.uploader import SnapshotUploader
@@ -28,6 +29,7 @@ from moonraker_prusacam.control import connect as control
 from moonraker_prusacam.emulator.connect import Fault, FaultKind, LocalConnect
 from moonraker_prusacam.errors import RpcError
 from moonraker_prusacam.printer_methods import PrinterMethods
+from moonraker_prusacam.secret import Secret
 from tests.support.command_line import COMMAND as PRUSACAM
 from tests.support.command_line import environment, prusacam, said
 from tests.support.printer_engine import configure_printer, printer_engine
@@ -236,10 +238,10 @@ async def test_printer_when_not_wanted_then_nothing_is_made_or_sent(
         status = await desk.ask("printer.status")
         assert status["state"] == state
         assert re.search(words, status["reason"])
-        for method in ("register", "unregister"):
-            with pytest.raises(RpcError) as caught:
-                await desk.ask(f"printer.{method}")
-            assert caught.value.http_status == 409
+        with pytest.raises(RpcError) as caught:
+            await desk.ask("printer.register")
+        assert caught.value.http_status == 409
+        assert (await desk.ask("printer.unregister")) == {"unregistered": False}
         assert not await asyncio.to_thread(desk.folder.exists)
     assert not local.requests
 
@@ -261,6 +263,24 @@ async def test_engine_when_the_printers_files_are_damaged_then_the_rest_runs(
         findings = (await desk.ask("engine.doctor", dry_run=True))["findings"]
         (found,) = (one for one in findings if one["name"] == "printer")
         assert found["state"] == "failed"
+
+
+async def test_unregister_when_consent_was_withdrawn_then_the_tokens_go(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "prusacam.conf"
+    text = f"[engine]\ndata_path: {tmp_path}\nport: 0\n[printer]\nconsent: no\n"
+    await asyncio.to_thread(file.write_text, text)
+    config = await asyncio.to_thread(load, file)
+    stored = token_path(printer_path(config.engine.state_path))
+    await asyncio.to_thread(store_token, stored, Secret("T" * 20))
+    async with (
+        printer_engine(file) as engine,
+        control(engine.config.engine.socket_path) as client,
+    ):
+        answer = await client.call("printer.unregister", {})
+    assert answer == {"unregistered": True}
+    assert not await asyncio.to_thread(stored.exists)
 
 
 async def test_doctor_when_asked_then_says_how_the_printer_stands(
