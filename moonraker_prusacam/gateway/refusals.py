@@ -103,6 +103,9 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "server.prusacam.timelapse.retime",
         "server.prusacam.timelapse.rerender",
         "server.prusacam.timelapse.expire",
+        "server.prusacam.printer.register",
+        "server.prusacam.printer.unregister",
+        "server.prusacam.printer.ready",
         "server.prusacam.prusa_camera.snapshot",
         "server.prusacam.prusa_camera.move",
         "server.prusacam.prusa_camera.set",
@@ -156,6 +159,8 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "server.prusacam.connect.status",
         "server.prusacam.camera.stream",
         "server.prusacam.timelapse.retention",
+        # Whoever knows the code can take the printer into an account of theirs.
+        "server.prusacam.printer",
         "server.prusacam.prusa_camera.status",
         "server.prusacam.prusa_camera.timelapse.list",
     ),
