@@ -33,7 +33,6 @@ REASONS = {
     "REJECTED, not FAILED": (
         "nothing was begun; the SDK rejects only what it has no handler for"
     ),
-    "no TRANSFER_INFO": "telemetry tells how far a download is",
     "also JOB_INFO": "a print that begins is told of unasked",
     "JOB_INFO +data.display_name +data.state +data.time_printing": (
         "the SDK leaves it to its host; here, the path alone"

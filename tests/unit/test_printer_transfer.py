@@ -76,6 +76,7 @@ class Bench:
         self.state_path = folder / "state" / "printer"
         self.server = ScriptedFileServer(URL(url))
         self.events: list[Event] = []
+        self.progress: list[Event] = []
         self.printed: list[str] = []
         self.print_error: Exception | None = None
         self.root_error: Exception | None = None
@@ -139,7 +140,8 @@ class Bench:
         return self.root
 
     def _tell(self, event: Event) -> None:
-        self.events.append(event)
+        is_progress = event.kind is EventKind.TRANSFER_INFO
+        (self.progress if is_progress else self.events).append(event)
         self.changed.set()
 
     async def _print(self, place: Place) -> None:
@@ -629,6 +631,27 @@ async def test_process_when_it_ends_in_a_transfer_then_the_next_goes_on(
     )
     assert server.seen[-1].first == 5 * CHUNK
     assert (bench.root / "a.gcode").read_bytes() == GCODE
+
+
+async def test_progress_when_octets_come_then_it_is_told_now_and_then(
+    bench: Bench, server: VideoServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = await bench.order()
+    assert (await bench.end()).kind is EventKind.TRANSFER_FINISHED
+    (told,) = bench.progress  # within ten seconds
+    assert told.transfer_id == outcome.transfer_id
+    assert told.data["size"] == len(GCODE)
+    assert 0 < told.data["transferred"] <= len(GCODE)
+    bench.progress.clear()
+    bench.events.clear()
+    (bench.root / "a.gcode").unlink()
+    monkeypatch.setattr(transfer, "INFO_S", 0.0)
+    server.next = [Turn(cut_after=5 * CHUNK)]
+    await bench.order()
+    await bench.end()
+    done = [event.data["transferred"] for event in bench.progress]
+    assert len(done) > 1
+    assert done == sorted(done)
 
 
 async def test_process_when_the_next_cannot_go_on_then_that_is_told(

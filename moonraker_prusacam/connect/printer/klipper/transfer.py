@@ -61,6 +61,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 1.0, 60.0
 MAX_RETRIES = 8  # without an octet: about three minutes
 MAX_RETRY_AFTER_S = 300.0
 TELL_S = 0.5  # the view changes no more often
+INFO_S = 10.0  # between events about one file; telemetry has the rest
 MB = 1 << 20
 TRANSFER = "transfer"
 NOTE, PART = f"{TRANSFER}.json", f"{TRANSFER}.part"
@@ -97,6 +98,7 @@ class Transfers:
         self._is_starting = self._is_ending = False
         self._done = self._length = 0
         self._begun_s = self._told_s = 0.0
+        self._informed_s = -INFO_S
         self._tasks = TaskOwner("printer transfer")
 
     @property
@@ -204,6 +206,7 @@ class Transfers:
         self._order = order
         self._done = self._length = 0
         self._begun_s = time.monotonic()
+        self._informed_s = -INFO_S  # the first octets are news
         self._work = self._tasks.start("download", self._run(order))
         self._ears.changed()
 
@@ -284,6 +287,16 @@ class Transfers:
         if now_s - self._told_s >= TELL_S:
             self._told_s = now_s
             self._ears.changed()
+        if length is not None and now_s - self._informed_s >= INFO_S:
+            self._informed_s = now_s
+            told = self.info()
+            event = Event(
+                kind=told.kind,
+                source=told.source,
+                data=told.data,
+                transfer_id=told.transfer_id,
+            )
+            self._ears.tell(event)
 
     async def _print(self, order: Order) -> None:
         try:
