@@ -132,8 +132,10 @@ class CommandDesk:
             async with asyncio.timeout(self._timeout_s):
                 outcome = await self._execute(command)
         except CommandRejected as error:
+            log.info("Printer: %s is refused: %s", command.name, error)
             return _ended(EventKind.REJECTED, command.id, str(error))
         except (PrinterError, PrusaConnectError) as error:
+            log.info("Printer: %s failed: %s", command.name, error)
             return _ended(EventKind.FAILED, command.id, str(error))
         except TimeoutError:
             return _ended(EventKind.FAILED, command.id, "It did not end")
