@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.moonraker, pytest.mark.timeout(180)]
 ROOT = Path(moonraker_prusacam.__file__).parents[1]
 RUN_TIMEOUT_S = 150.0
 WAIT_S = 60.0
+OURS = ("moonraker_prusacam", "__editable__")
 POLL_S = 0.05
 CONF = """\
 [server]
@@ -126,7 +127,7 @@ async def running_engine(printer: PrinterHost) -> AsyncIterator[None]:
         "the engine",
         [str(program), "run", "-c", str(printer.config / "prusacam.conf")],
         printer.path / "engine.log",
-        isolated(),
+        isolated(printer),
     )
     await child.start()
     try:
@@ -136,18 +137,30 @@ async def running_engine(printer: PrinterHost) -> AsyncIterator[None]:
         await child.aclose()
 
 
-def isolated() -> dict[str, str]:
+def isolated(printer: PrinterHost) -> dict[str, str]:
     """What lets pip and the new environment do without an index.
 
     What the package needs is in the environment that runs the tests already.
     """
     return {
-        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "PYTHONPATH": str(others(printer)),
         "PIP_NO_INDEX": "1",
         "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0",  # pip reads that as: no isolation
         "PRUSACAM_NO_EXTENSIONS": "1",
     }
+
+
+def others(printer: PrinterHost) -> Path:
+    """All that is installed beside us: of ourselves pip would say that it has us."""
+    folder = printer.path / "packages"
+    folder.mkdir(exist_ok=True)
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        link = folder / path.name
+        is_ours = path.name.startswith(OURS)
+        if not (is_ours or link.is_symlink()):
+            link.symlink_to(path)
+    return folder
 
 
 async def run(printer: PrinterHost, *words: str) -> str:
@@ -161,7 +174,7 @@ async def run(printer: PrinterHost, *words: str) -> str:
         ],
         env={
             **os.environ,
-            **isolated(),
+            **isolated(printer),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
         capture_output=True,
