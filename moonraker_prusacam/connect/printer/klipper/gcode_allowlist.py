@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 MAX_SCRIPT_BYTES = 4096
 MAX_LINES = 32
 MAX_SHOWN = 40
-# More than a layer of baby-steps at once is a crash, or a mistake.
-MAX_BABYSTEP_MM = 0.1
 SPEED_PERCENT = (10.0, 300.0)
 FLOW_PERCENT = (50.0, 150.0)
 WORD = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
@@ -84,7 +82,6 @@ def _bed(limits: Limits) -> dict[str, Range | None] | str:
 
 
 S = frozenset({"S"})
-BABYSTEP = "SET_GCODE_OFFSET"
 AXES = _fixed(X=None, Y=None, Z=None)
 MOTORS = _fixed(X=None, Y=None, Z=None, E=None)
 RULES: Mapping[str, Rule] = {
@@ -98,11 +95,6 @@ RULES: Mapping[str, Rule] = {
     "M18": Rule("motors off", MOTORS, only_idle=True),
     "M220": Rule("speed, 10 to 300 %", _fixed(S=SPEED_PERCENT), S),
     "M221": Rule("flow, 50 to 150 %", _fixed(S=FLOW_PERCENT), S),
-    BABYSTEP: Rule(
-        "baby-step of at most 0.1 mm",
-        _fixed(Z_ADJUST=(-MAX_BABYSTEP_MM, MAX_BABYSTEP_MM), MOVE=(0.0, 1.0)),
-        frozenset({"Z_ADJUST"}),
-    ),
     "M105": Rule("report of temperatures", _fixed()),
     "M114": Rule("report of the position", _fixed()),
     "M115": Rule("report of the firmware", _fixed()),
@@ -112,6 +104,8 @@ RULES: Mapping[str, Rule] = {
 ABSENT = {
     "M109": "it would block the printer until the nozzle is hot; M104 does not wait",
     "M190": "it would block the printer until the bed is hot; M140 does not wait",
+    "SET_GCODE_OFFSET": "small steps add up, and the bed is in the way; it belongs to "
+    "who sees the nozzle",
     "M112": "an emergency stop belongs to who stands beside the printer",
 }
 
@@ -137,8 +131,6 @@ def allowed_script(
         raise CommandRejected("there is no G-code in the command")
     if len(lines) > MAX_LINES:
         raise CommandRejected(f"more than {MAX_LINES} lines of G-code")
-    if sum(line.upper().startswith(BABYSTEP) for line in lines) > 1:
-        raise CommandRejected("one baby-step at a time")
     return "\n".join(
         _allowed(line, limits, macros, user_macros, is_idle) for line in lines
     )
