@@ -41,6 +41,9 @@ path: {gcodes}
 variable_count: 0
 gcode:
   SET_GCODE_VARIABLE MACRO=LOAD_IT VARIABLE=count VALUE={{count + 1}}
+[gcode_macro GRUMBLE]
+gcode:
+  {{action_raise_error("not today")}}
 [gcode_macro M107]
 rename_existing: M107.1
 gcode:
