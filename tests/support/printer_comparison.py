@@ -78,8 +78,22 @@ def differences(theirs: list[Said], ours: list[Said]) -> list[str]:
 
 
 def compared(said: list[Said], step: str) -> list[Said]:
-    """Without telemetry where a step is not about it: its pace is a client's own."""
-    return [each for each in said if "tells" in step or each.what != TELEMETRY]
+    """Without telemetry where a step is not about it: its pace is a client's own.
+
+    So is how often a transfer is told of unasked: the SDK does it in a thread, which a
+    busy host runs earlier or later.
+    """
+    return [
+        each
+        for each in said
+        if ("tells" in step or each.what != TELEMETRY) and not is_progress(each)
+    ]
+
+
+def is_progress(said: Said) -> bool:
+    """Whether this is a TRANSFER_INFO for which nobody has asked."""
+    is_answer = any(name.startswith("command_id") for name in said.body)
+    return said.event == "TRANSFER_INFO" and not is_answer
 
 
 def short(said: Said) -> str:
