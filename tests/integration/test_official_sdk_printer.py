@@ -76,9 +76,9 @@ async def test_sdk_when_it_lives_then_all_is_taken_and_as_it_was_recorded(
     if os.environ.get("PRUSACAM_RECORD"):
         RECORDED.write_text(text)
     recorded = from_text(RECORDED.read_text())
-    assert {step: settled(said) for step, said in recorded.items()} == {
-        step: settled(said) for step, said in steps.items()
-    }
+    assert recorded.keys() == steps.keys()
+    # In which step the SDK's threads come to it is another matter.
+    assert settled(recorded) == settled(steps)
 
 
 async def test_words_when_compared_with_the_sdk_then_the_same(
@@ -103,6 +103,6 @@ async def test_events_when_the_recording_is_read_then_each_kind_was_sent() -> No
     assert told == words.EVENTS
 
 
-def settled(said: list[Said]) -> list[Said]:
-    """What does not depend on how busy the host is."""
-    return [each for each in said if not is_progress(each)]
+def settled(steps: dict[str, list[Said]]) -> set[Said]:
+    """All that was said, but what depends on how busy the host is."""
+    return {each for said in steps.values() for each in said if not is_progress(each)}
