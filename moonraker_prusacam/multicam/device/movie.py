@@ -57,7 +57,7 @@ class Movie:
         self._fragments = len(table.chunk_offsets)
         self._pending: RingFrame | None = None
         self._first_ns: int | None = None
-        self._is_whole = False
+        self.is_whole = False
 
     @classmethod
     def create(cls, path: Path, first: RingFrame) -> Self:
@@ -91,7 +91,7 @@ class Movie:
             raise
         size = found.width, found.height
         movie = cls(descriptor, size, found.created_s, found.table, found.end)
-        movie._is_whole = found.is_finished
+        movie.is_whole = found.is_finished
         return movie
 
     @property
@@ -136,8 +136,14 @@ class Movie:
     ) -> None:
         sizes = [len(frame.data) for frame in frames]
         head = boxes.fragment_head(self._fragments + 1, self._ticks, sizes, durations)
-        _write(self._descriptor, [head, *(frame.data for frame in frames)])
-        os.fdatasync(self._descriptor)
+        try:
+            _write(self._descriptor, [head, *(frame.data for frame in frames)])
+            os.fdatasync(self._descriptor)
+        except OSError:
+            # What may follow has to begin where this fragment did.
+            os.ftruncate(self._descriptor, self._end)
+            os.lseek(self._descriptor, self._end, os.SEEK_SET)
+            raise
         self._table.add(self._end + len(head), sizes, durations)
         self._end += len(head) + sum(sizes)
         self._ticks += sum(durations)
@@ -146,7 +152,7 @@ class Movie:
     def finish(self) -> int:
         """Make it an ordinary MP4, durably; its size in octets. Then close it."""
         try:
-            if not self._is_whole:
+            if not self.is_whole:
                 self._complete()
             return os.fstat(self._descriptor).st_size
         finally:
@@ -167,7 +173,7 @@ class Movie:
         os.fdatasync(self._descriptor)
         os.pwrite(self._descriptor, boxes.wide_mdat(self._end - place), place)
         os.fsync(self._descriptor)
-        self._is_whole = True
+        self.is_whole = True
 
     def close(self) -> None:
         """Leave the file as it is. Idempotent."""

@@ -11,7 +11,6 @@ references would take the camera's own pool of frames away from it.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,9 +18,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from moonraker_prusacam.camera import Camera, Frame
+
+
+NS = 1_000_000_000
 
 
 @attrs.frozen
@@ -40,14 +42,20 @@ class RingFrame:
 
 
 class FrameRing:
-    """At most ``limit_bytes`` of frames; of more the oldest ones are given up."""
+    """At most ``limit_bytes`` of frames; of more the oldest ones are given up.
 
-    def __init__(self, limit_bytes: int) -> None:
+    So are those older than ``keep_s``, unless ``on_hold``: somebody is yet to take them.
+    ``on_frame`` is called after each frame.
+    """
+
+    def __init__(self, limit_bytes: int, keep_s: float) -> None:
         self.limit_bytes = limit_bytes
+        self.keep_s = keep_s
         self.size_bytes = 0
+        self.on_hold = False
+        self.on_frame: list[Callable[[], None]] = []
         self._frames: deque[RingFrame] = deque()
         self._number = 0
-        self._arrived = asyncio.Event()
         self._followers = 0
 
     @property
@@ -84,9 +92,17 @@ class FrameRing:
         self._number += 1
         self._frames.append(copy)
         self.size_bytes += len(copy.data)
-        while self.size_bytes > self.limit_bytes and len(self._frames) > 1:
+        while self._is_too_much():
             self.size_bytes -= len(self._frames.popleft().data)
-        self._arrived.set()
+        for callback in tuple(self.on_frame):
+            callback()
+
+    def _is_too_much(self) -> bool:
+        if len(self._frames) < 2:
+            return False
+        kept_ns = self._frames[-1].first_ns - self._frames[0].first_ns
+        is_old = not self.on_hold and kept_ns > self.keep_s * NS
+        return is_old or self.size_bytes > self.limit_bytes
 
     def first_at(self, unix_s: float) -> int:
         """The number of the first frame at or after ``unix_s``, or ``next_number``."""
@@ -99,12 +115,6 @@ class FrameRing:
         """All frames from ``number`` on; where older ones are gone, those that are."""
         skipped = number - (self._frames[0].number if self._frames else self._number)
         return list(self._frames)[max(0, skipped) :]
-
-    async def wait(self, number: int) -> None:
-        """Return as soon as the frame of that number has been there."""
-        while self._number <= number:
-            self._arrived.clear()
-            await self._arrived.wait()
 
     def clear(self) -> None:
         """Forget all frames."""
