@@ -52,6 +52,7 @@ MIDDLE = {
     "connect_options",
     "printer_options",
     "prusa_camera_options",
+    "multicam_options",
     "timelapse_options",
     "disk",
     "mp4",
