@@ -10,6 +10,7 @@ from moonraker_prusacam import config
 from moonraker_prusacam.errors import ConfigErrors
 from moonraker_prusacam.multicam_options import Address, device_address
 
+DEVICE = "[multicam]\n[multicam_device a]\naddress: x\n"
 TWO_CAMERAS = "[camera a]\nsource: test:\n[camera b]\nsource: test:\n"
 
 
@@ -79,7 +80,7 @@ def test_camera_when_it_is_a_device_then_its_port_is_none_of_streamers() -> None
         ("[multicam_device a]\naddress: b", "needs a [multicam] section"),
         ("[multicam]\n[multicam_device a]", "option 'address' is missing"),
         (
-            "[multicam]\n[multicam_device a]\naddress: x\n[multicam_device b]\naddress: x:8080",
+            f"{DEVICE}[multicam_device b]\naddress: x:8080",
             "has the address of [multicam_device a]",
         ),
         ("[multicam]\n[multicam_camera a]", "there is no [camera a]"),
