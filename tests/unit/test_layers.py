@@ -61,6 +61,7 @@ MIDDLE = {
     "sidecar",
     "signals",
     "print_job",
+    "print_follower",
     "camera",
     "moonraker",
     "motion",
