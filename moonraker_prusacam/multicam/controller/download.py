@@ -141,18 +141,18 @@ class Download:
 
     def _begin(self, part: Path, size_bytes: int) -> None:
         """Make room; what an earlier try brought is kept if it is the most yet."""
-        for guard in self._guards:
-            lacking = guard.lacking_for(size_bytes)
-            if lacking:
-                raise DiskRefused(
-                    f"{lacking / MB:.0f} MB too little are free at {guard.path}; make "
-                    "room, or lower reserve_mb"
-                )
-        if part.exists():
-            broken = broken_part(part)
-            if not broken.exists() or broken.stat().st_size < part.stat().st_size:
-                part.replace(broken)
-        part.write_bytes(b"")
+        try:
+            for guard in self._guards:
+                lacking = guard.lacking_for(size_bytes)
+                if lacking:
+                    raise DiskRefused(
+                        f"{lacking / MB:.0f} MB too little are free at {guard.path}; "
+                        "make room, or lower reserve_mb"
+                    )
+            keep_broken(part)
+            part.write_bytes(b"")
+        except OSError as error:
+            raise DiskRefused(f"{part}: {error.strerror}") from error
 
     async def _receive(
         self,
@@ -192,6 +192,15 @@ class Download:
 def broken_part(part: Path) -> Path:
     """Where the longest of what came before a break is."""
     return part.with_suffix(".broken")
+
+
+def keep_broken(part: Path) -> None:
+    """Put what came aside, if it is more than what came before; raises OSError."""
+    broken = broken_part(part)
+    if not part.exists():
+        return
+    if not broken.exists() or broken.stat().st_size < part.stat().st_size:
+        part.replace(broken)
 
 
 def _append(part: Path, octets: bytearray, digest: hashlib._Hash) -> None:

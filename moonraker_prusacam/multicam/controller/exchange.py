@@ -71,6 +71,8 @@ async def connected(
         raise _unavailable(address, error) from error
     try:
         yield reader, writer
+    except MultiCamUnavailable:
+        raise
     except OSError as error:
         raise _unavailable(address, error) from error
     finally:
