@@ -24,6 +24,7 @@ GROUND = {
     "boot",
     "errors",
     "ffmpeg_program",
+    "kernel_clock",
     "log",
     "log_file",
     "log_limit",
