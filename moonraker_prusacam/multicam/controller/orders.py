@@ -20,7 +20,7 @@ from moonraker_prusacam.errors import MultiCamError, TimeNotSynchronized
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
 from moonraker_prusacam.multicam.protocol.vocabulary import DeviceStatus
 
-from .exchange import ANSWER_TIMEOUT_S, ask, ask_files, ask_status
+from .exchange import ANSWER_TIMEOUT_S, ask, ask_files, ask_status, retried
 from .session import TakeState
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RETRY_DELAYS_S = (1.0, 2.0, 4.0)
 VERIFY_AFTER_S = 1.0  # after the instant
 POLL_S = 2.0  # while a device makes its file final
 CREATION_SLACK_S = 5.0
@@ -61,7 +60,7 @@ async def stop(take: Take, ordered: float, timeout_s: float) -> None:
 
     Raises MultiCamUnavailable while it is away; what else goes wrong ends the take.
     """
-    told = (await retried_status(take)).answer
+    told = (await retried(lambda: ask_status(take.address))).answer
     if told.status == DeviceStatus.STOPPING:
         await _wait_until_stopped(take, timeout_s)
     elif told.isRecording or told.status in BUSY:
@@ -82,21 +81,9 @@ async def stop(take: Take, ordered: float, timeout_s: float) -> None:
     take.state, take.stopped, take.reason = TakeState.STOPPED, time.time(), ""
 
 
-async def retried_status(take: Take) -> Exchange:
-    """The device's status, asked for a few times; raises MultiCamError."""
-    for delay_s in RETRY_DELAYS_S:
-        try:
-            return await ask_status(take.address)
-        except MultiCamError as error:
-            if not error.retryable:
-                raise
-        await asyncio.sleep(delay_s)
-    return await ask_status(take.address)
-
-
 async def _order(take: Take, target: float) -> None:
     """Say START; raises MultiCamError when the device says no, or nothing at all."""
-    exchange = await retried_status(take)
+    exchange = await retried(lambda: ask_status(take.address))
     _note_device(take, exchange)
     try:
         accepted = await _say_start(take, target)
@@ -120,7 +107,7 @@ async def _say_start(take: Take, timestamp: float) -> float:
 
 
 async def _is_recording(take: Take) -> bool:
-    answer = (await retried_status(take)).answer
+    answer = (await retried(lambda: ask_status(take.address))).answer
     answer.check()
     is_recording = answer.isRecording or answer.status in BUSY
     # The oldest phones of one kind say no more while they record.
@@ -148,7 +135,7 @@ async def _wait_until_stopped(take: Take, timeout_s: float) -> None:
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         await asyncio.sleep(POLL_S)
-        if (await retried_status(take)).answer.status not in BUSY:
+        if (await retried(lambda: ask_status(take.address))).answer.status not in BUSY:
             return
 
 
