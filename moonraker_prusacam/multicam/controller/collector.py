@@ -75,23 +75,28 @@ class Collector:
         until = time.monotonic() + self._config.collect_timeout_s
         until -= min(max(0.0, time.time() - over), self._config.collect_timeout_s)
         while not take.is_over:
-            try:
-                await self._step(session, take)
-                continue
-            except (MultiCamUnavailable, DiskRefused) as error:
-                take.reason = str(error)
-            except MultiCamError as error:
-                take.fail(str(error))
-            except Exception:
-                log.exception("MultiCam device %s", take.name)
-                take.fail("a mistake of ours; the log tells more")
-            if not take.is_over and time.monotonic() >= until:
-                take.fail(f"its time was over: {take.reason}")
-            if take.state is TakeState.FAILED:
-                self._tell_rest(session, take)
-            await self._changed(session)
-            if not take.is_over:
+            if not await self._try(session, take, until):
                 await asyncio.sleep(min(AGAIN_S, max(0.0, until - time.monotonic())))
+
+    async def _try(self, session: Session, take: Take, until: float) -> bool:
+        """One step; False if the take waits for a device or a disk."""
+        try:
+            await self._step(session, take)
+        except (MultiCamUnavailable, DiskRefused) as error:
+            take.reason = str(error)
+            if time.monotonic() < until:
+                await self._changed(session)
+                return False
+            take.fail(f"its time was over: {error}")
+        except MultiCamError as error:
+            take.fail(str(error))
+        except Exception:
+            log.exception("MultiCam device %s", take.name)
+            take.fail("a mistake of ours; the log tells more")
+        if take.state is TakeState.FAILED:
+            await asyncio.to_thread(self._tell_rest, session, take)
+        await self._changed(session)
+        return True
 
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
@@ -102,15 +107,14 @@ class Collector:
         else:
             ordered = record.created
             await orders.stop(take, ordered, self._config.stop_timeout_s)
-        await self._changed(session)
 
     async def _fetch(self, session: Session, take: Take) -> None:
         folder, part = self._videos_path(), session.part(take)
-        if take.sha256:
-            if await asyncio.to_thread(is_published, session, take, folder):
-                take.state = TakeState.COLLECTED
-                return
-        if not take.sha256 or not await asyncio.to_thread(is_whole, part, take):
+        was_whole = bool(take.sha256)
+        if was_whole and await asyncio.to_thread(is_published, session, take, folder):
+            take.state = TakeState.COLLECTED
+            return
+        if not (was_whole and await asyncio.to_thread(is_whole, part, take)):
             await self._download(session, take)
         async with self._delivering:
             await asyncio.to_thread(publish_take, session, take, folder)
@@ -122,9 +126,8 @@ class Collector:
         if recording is None:
             raise RecordingNotFound("nobody knows what its recording is called")
         reserve_bytes = self._config.reserve_mb * MB
-        guards = [DiskGuard(self._sessions_path, reserve_bytes)]
-        if self._videos_path().is_dir():
-            guards.append(DiskGuard(self._videos_path(), reserve_bytes))
+        folders = (self._sessions_path, self._videos_path())
+        guards = [DiskGuard(folder, reserve_bytes) for folder in folders]
         download = Download(self._config.max_download_mb * MB, guards)
 
         def progressed(received_bytes: int, size_bytes: int) -> None:

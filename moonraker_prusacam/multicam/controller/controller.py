@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         MultiCamSections,
     )
     from moonraker_prusacam.print_follower import Step
-    from moonraker_prusacam.print_job import PrintEvent
+    from moonraker_prusacam.print_job import PrintEvent, PrintState
 
     from .session import Take
 
@@ -76,7 +76,7 @@ class MultiCamController:
         )
         self._sessions: list[Session] = []
         self._starting: asyncio.Task[None] | None = None
-        self._is_printing = False
+        self._printing: PrintState | None = None
         self._told_s = 0.0
         # Signals are served one after the other, in the order of their arrival.
         self._turn = asyncio.Lock()
@@ -136,7 +136,7 @@ class MultiCamController:
         """Follow the printer."""
         async with self._turn:
             if event.print is not None:
-                self._is_printing = event.print.is_active
+                self._printing = event.print if event.print.is_active else None
             recording = self.recording
             if recording is None or not recording.record.is_manual:
                 await self._take(self._follower.event(event))
@@ -225,9 +225,12 @@ class MultiCamController:
     async def _begin_asked(self, delay_s: float | None) -> Session:
         if not self.roster.devices:
             raise MultiCamRefused("there is no device to record with")
-        if self._is_printing:
+        if self._printing is not None:
             options = StartOptions(True, "auto", time.monotonic_ns())
             await self._take(self._follower.start(options))
+            if self.recording is not None:
+                self.recording.record.filename = self._printing.filename
+                await self._save(self.recording)
         else:
             await self._begin(Begin(), is_manual=True, delay_s=delay_s)
         if (session := self.recording) is None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import aclosing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -122,6 +121,7 @@ class Download:
         """Make room; what an earlier try brought is kept if it is the most yet."""
         try:
             for guard in self._guards:
+                guard.path.mkdir(parents=True, exist_ok=True)
                 lacking = guard.lacking_for(size_bytes)
                 if lacking:
                     raise DiskRefused(
@@ -145,14 +145,13 @@ class Download:
         received = 0
         held = bytearray()
         try:
-            async with aclosing(answers.chunks(size_bytes, STALL_TIMEOUT_S)) as chunks:
-                async for chunk in chunks:
-                    held += chunk
-                    if len(held) >= WRITE_BYTES:
-                        octets, held = held, bytearray()
-                        await asyncio.to_thread(_append, part, octets, digest)
-                        received += len(octets)
-                        progress(received, size_bytes)
+            async for chunk in answers.chunks(size_bytes, STALL_TIMEOUT_S):
+                held += chunk
+                if len(held) >= WRITE_BYTES:
+                    octets, held = held, bytearray()
+                    await asyncio.to_thread(_append, part, octets, digest)
+                    received += len(octets)
+                    progress(received, size_bytes)
         finally:
             # What came before a break may be all that there ever is.
             await asyncio.to_thread(_append, part, held, digest)
