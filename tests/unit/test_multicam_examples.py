@@ -55,7 +55,8 @@ async def test_examples_when_run_unmodified_then_do_what_they_say(
         names["sock"].close()  # which the third example leaves open
         await device.wait_for(lambda: device.open == 0, 5)
 
-    assert Path("video.mp4").read_bytes() == b"".join(recording.blocks())
+    video = await asyncio.to_thread(Path("video.mp4").read_bytes)
+    assert video == b"".join(recording.blocks())
     assert device.commands() == ["HEARTBEAT", "START_RECORDING", "GET_VIDEO"]
     assert device.complaints == []
     said = capsys.readouterr().out
