@@ -83,6 +83,7 @@ class Device:
         self._recording: Recording | None = None
         self._result: asyncio.Task[Recorded | MultiCamError] | None = None
         self._unclaimed: Recorded | MultiCamError | None = None
+        self._lock = asyncio.Lock()
         self._following = ExitStack()
         self._tasks = TaskOwner(f"multicam:{camera.name}")
 
@@ -124,7 +125,7 @@ class Device:
         return self.status in (DeviceStatus.RECORDING, DeviceStatus.STOPPING)
 
     def now_s(self) -> float:
-        """This device's clock, Unix seconds."""
+        """The time by this host's clock, Unix seconds."""
         return self._now_s()
 
     async def record(self, target_s: float) -> DeviceStatus:
@@ -150,8 +151,11 @@ class Device:
             target_s = now_s
         if self.camera.status.state in BLIND:
             raise MultiCamRefused(f"camera '{self.camera.name}': {self.camera.status}")
-        await self._cancel()
-        recording = self._begin(target_s)
+        async with self._lock:
+            await self._cancel()
+            if self._recording is not None:  # it has begun meanwhile
+                return self.status
+            recording = self._begin(target_s)
         if is_future:
             return DeviceStatus.SCHEDULED_RECORDING_ACCEPTED
         await self._begun(recording)
@@ -202,7 +206,7 @@ class Device:
                 ended = error
         if self._recording is recording:
             self._recording = None
-            if recording.begun.is_set():
+            if recording.first is not None:
                 self._unclaimed = ended
         if not isinstance(ended, MultiCamError):
             await self._trim(ended)
@@ -221,25 +225,24 @@ class Device:
     async def _begun(self, recording: Recording) -> None:
         """Wait until it has begun; raises MultiCamRefused."""
         result = self._result
-        assert result is not None
         try:
             async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S):
-                while not recording.begun.is_set() and not result.done():
-                    await recording.news()
+                await recording.settled.wait()
         except TimeoutError:
             await self._cancel()
             status = self.camera.status
             raise MultiCamRefused(
                 f"camera '{self.camera.name}' gives no frame: {status}"
             ) from None
-        if not recording.begun.is_set():
-            ended = result.result()
-            raise ended if isinstance(ended, MultiCamError) else MultiCamRefused("ended")
+        if recording.first is None and result is not None:
+            ended = await asyncio.shield(result)
+            if isinstance(ended, MultiCamError):
+                raise ended
 
     async def _cancel(self) -> None:
         """Give up a recording that has no frame yet."""
         recording, result = self._recording, self._result
-        if recording is None or result is None:
+        if recording is None or result is None or recording.first is not None:
             return
         recording.stop()
         await asyncio.wait([result], timeout=STOP_TIMEOUT_S)

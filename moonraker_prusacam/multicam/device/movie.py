@@ -2,13 +2,12 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes JPEGs with their true times into an MP4 that neither a crash nor a power cut
-destroys.
+"""JPEGs with their true times, in an MP4 that survives a crash and a power cut.
 
-While it grows, the file is a fragmented MP4, of which all fragments but the last one are
-on disk. ``finish`` makes it an ordinary one in constant time: a table of contents goes to
-its end, and then 16 octets at its begin turn all that lies between into one ``mdat``.
-Before those are written the file is the fragmented one, behind them the ordinary one.
+While it grows, the file is a fragmented MP4, of which all fragments but the last one
+are on disk. ``finish`` makes it an ordinary one in constant time: a table of contents
+goes to its end, and then 16 octets at its begin turn all that lies between into one
+``mdat``. Until those are written the file is the fragmented one, then the ordinary one.
 
 The camera's JPEGs are stored as they come: that costs the host no computing while it
 prints, and each picture keeps the moment at which it came.
@@ -17,7 +16,6 @@ prints, and each picture keeps the moment at which it came.
 from __future__ import annotations
 
 import os
-import struct
 from typing import TYPE_CHECKING, Self
 
 from . import movie_boxes as boxes
@@ -56,7 +54,7 @@ class Movie:
         self._ticks = table.ticks
         self._fragments = len(table.chunk_offsets)
         self._pending: RingFrame | None = None
-        self._first_ns: int | None = None
+        self._first_ns = 0
         self.is_whole = False
 
     @classmethod
@@ -113,7 +111,7 @@ class Movie:
         shown = [*held, *frames]
         if not shown:
             return
-        if self._first_ns is None:
+        if self._pending is None:
             self._first_ns = shown[0].first_ns
         for begin in range(0, len(shown) - 1, MAX_FRAGMENT_FRAMES):
             some = shown[begin : begin + MAX_FRAGMENT_FRAMES + 1]
@@ -122,7 +120,6 @@ class Movie:
 
     def _append(self, frames: Sequence[RingFrame], next_ones: list[RingFrame]) -> None:
         """Write ``frames``; each is shown until that of ``next_ones`` was there."""
-        assert self._first_ns is not None
         durations, end = [], self._ticks
         for frame in next_ones:
             passed = (frame.first_ns - self._first_ns) * boxes.TIMESCALE // NS
@@ -165,9 +162,7 @@ class Movie:
             self._write_fragment([self._pending], [last])
             self._pending = None
         place = boxes.place_offset()
-        table = boxes.contents(
-            self._table, self._width, self._height, self._created_s
-        )
+        table = boxes.contents(self._table, self._width, self._height, self._created_s)
         _write(self._descriptor, [table])
         # Each step is on disk before the next one: the order makes it safe.
         os.fdatasync(self._descriptor)

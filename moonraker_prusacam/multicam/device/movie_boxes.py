@@ -74,9 +74,7 @@ def head(width: int, height: int, created_s: float) -> bytes:
 
     16 octets from ``place_offset()`` are a free box, for ``wide_mdat`` at the end.
     """
-    mvex = box(
-        b"mvex", full_box(b"trex", struct.pack(">5I", TRACK, 1, 0, 0, IS_SYNC))
-    )
+    mvex = box(b"mvex", full_box(b"trex", struct.pack(">5I", TRACK, 1, 0, 0, IS_SYNC)))
     empty = SampleTable()
     moov = box(b"moov", *_movie(empty, width, height, created_s), mvex)
     return box(b"ftyp", FTYP_BRANDS) + box(b"free", bytes(8)) + moov
@@ -136,7 +134,7 @@ def _moof(
 def _movie(
     table: SampleTable, width: int, height: int, created_s: float
 ) -> tuple[bytes, bytes]:
-    """mvhd and trak."""
+    """What a moov has in it: the boxes mvhd and trak."""
     ticks, created = table.ticks, int(created_s) + EPOCH_1904_S
     times = struct.pack(">2Q", created, created)
     mvhd = full_box(

@@ -23,6 +23,8 @@ from moonraker_prusacam.errors import MultiCamError, MultiCamRefused
 from .movie import Movie
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moonraker_prusacam.disk import DiskGuard
 
     from .recordings import Recorded, Recordings
@@ -52,7 +54,10 @@ class RecordingLimits:
 
 
 class Recording:
-    """The frames of ``ring`` from ``target_s`` on, Unix seconds, until ``stop``."""
+    """The frames of ``ring`` from ``target_s`` on, Unix seconds, until ``stop``.
+
+    ``settled`` is set when it has begun, with ``first``, or is over without that.
+    """
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class Recording:
         self.state = RecordingState.SCHEDULED
         self.first: RingFrame | None = None
         self.missed = 0
-        self.begun = asyncio.Event()
+        self.settled = asyncio.Event()
         self._ring = ring
         self._recordings = recordings
         self._limits = limits
@@ -100,6 +105,7 @@ class Recording:
             raise MultiCamError(f"the recording cannot be written: {error}") from error
         finally:
             self.state = RecordingState.DONE
+            self.settled.set()
             if self._movie is not None:
                 self._movie.close()
 
@@ -110,7 +116,7 @@ class Recording:
         self._movie, self.first = movie, first
         if not self._stopped.is_set():
             self.state = RecordingState.RECORDING
-        self.begun.set()
+        self.settled.set()
         while await self._write(movie) and not await self._is_stopped():
             pass
         await self._write(movie)

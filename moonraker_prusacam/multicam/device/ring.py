@@ -4,9 +4,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps compressed frames from before somebody asks for them.
 
-What is to begin at an instant begins with the first frame at or after it, even where the
-command comes a moment late, or the loop was busy at that instant. The frames are copies:
-references would take the camera's own pool of frames away from it.
+What is to begin at an instant begins with the first frame at or after it, even where
+the command comes a moment late, or the loop was busy at that instant. The frames are
+copies: references would take the camera's own pool of frames away from it.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ class RingFrame:
 class FrameRing:
     """At most ``limit_bytes`` of frames; of more the oldest ones are given up.
 
-    So are those older than ``keep_s``, unless ``on_hold``: somebody is yet to take them.
-    ``on_frame`` is called after each frame.
+    So are those older than ``keep_s``, but for ``hold``. ``on_frame`` is called after
+    each frame.
     """
 
     def __init__(self, limit_bytes: int, keep_s: float) -> None:
         self.limit_bytes = limit_bytes
         self.keep_s = keep_s
         self.size_bytes = 0
-        self.on_hold = False
         self.on_frame: list[Callable[[], None]] = []
         self._frames: deque[RingFrame] = deque()
         self._number = 0
         self._followers = 0
+        self._holds = 0
 
     @property
     def next_number(self) -> int:
@@ -77,6 +77,15 @@ class FrameRing:
             if not self._followers:
                 camera.unsubscribe(self.add)
                 self.clear()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Give up no frame for its age in this block."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
 
     def add(self, frame: Frame) -> None:
         """Copy ``frame``."""
@@ -101,7 +110,7 @@ class FrameRing:
         if len(self._frames) < 2:
             return False
         kept_ns = self._frames[-1].first_ns - self._frames[0].first_ns
-        is_old = not self.on_hold and kept_ns > self.keep_s * NS
+        is_old = not self._holds and kept_ns > self.keep_s * NS
         return is_old or self.size_bytes > self.limit_bytes
 
     def first_at(self, unix_s: float) -> int:
