@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import struct
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -26,24 +25,22 @@ from moonraker_prusacam.errors import (
     DiskRefused,
     MultiCamMalformed,
     MultiCamRefused,
-    MultiCamUnavailable,
 )
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
-from moonraker_prusacam.multicam.protocol.responses import FileResponse, StatusResponse
 
-from .exchange import connected, read_object
+from .exchange import connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from moonraker_prusacam.disk import DiskGuard
+    from moonraker_prusacam.multicam.protocol.answers import AnswerReader
+    from moonraker_prusacam.multicam.protocol.responses import FileResponse
     from moonraker_prusacam.multicam_options import Address
 
 HEADER_TIMEOUT_S = 600.0  # some devices pack the file first
 STALL_TIMEOUT_S = 60.0
 WRITE_BYTES = 1 << 20
-MAX_HEADER_BYTES = 64 << 10
-LENGTH = struct.Struct(">I")
 MB = 1e6
 
 SUFFIXES = (".mp4", ".mov", ".zip")
@@ -100,34 +97,15 @@ class Download:
 
         ``progress`` is told how many octets are there, of how many.
         """
-        async with connected(address) as (reader, writer):
+        async with connected(address) as (answers, writer):
             writer.write(recording.command.to_bytes())
-            header = await self._header(reader, address)
+            header = await answers.file_header(HEADER_TIMEOUT_S)
             self._check(header, recording)
-            await asyncio.to_thread(self._begin, part, header.fileSize)
-            sha256 = await self._receive(reader, address, header, part, progress)
+            size_bytes = header.fileSize
+            await asyncio.to_thread(self._begin, part, size_bytes)
+            sha256 = await self._receive(answers, size_bytes, part, progress)
         suffix = await asyncio.to_thread(_finish, part, header.fileName)
         return Fetched(part, header.fileSize, sha256, suffix, header.fileName)
-
-    async def _header(
-        self, reader: asyncio.StreamReader, address: Address
-    ) -> FileResponse:
-        """The header; a refusal comes without a length before it."""
-        try:
-            async with asyncio.timeout(HEADER_TIMEOUT_S):
-                begun = await reader.readexactly(LENGTH.size)
-                if begun[:1] == b"{":
-                    text = await read_object(reader, address, begun)
-                    StatusResponse.from_json(text).check()
-                    raise MultiCamMalformed(f"{address} sent an answer and no file")
-                (length,) = LENGTH.unpack(begun)
-                if not len(b"{}") <= length <= MAX_HEADER_BYTES:
-                    raise MultiCamMalformed(f"{address}: a header of {length} octets")
-                return FileResponse.from_json(await reader.readexactly(length))
-        except TimeoutError as error:
-            raise MultiCamUnavailable(f"{address} sent no file") from error
-        except asyncio.IncompleteReadError as error:
-            raise MultiCamUnavailable(f"{address} closed before the file") from error
 
     def _check(self, header: FileResponse, recording: Recording) -> None:
         if not recording.is_named_by(header):
@@ -141,57 +119,58 @@ class Download:
 
     def _begin(self, part: Path, size_bytes: int) -> None:
         """Make room; what an earlier try brought is kept if it is the most yet."""
-        for guard in self._guards:
-            lacking = guard.lacking_for(size_bytes)
-            if lacking:
-                raise DiskRefused(
-                    f"{lacking / MB:.0f} MB too little are free at {guard.path}; make "
-                    "room, or lower reserve_mb"
-                )
-        if part.exists():
-            broken = broken_part(part)
-            if not broken.exists() or broken.stat().st_size < part.stat().st_size:
-                part.replace(broken)
-        part.write_bytes(b"")
+        try:
+            for guard in self._guards:
+                guard.path.mkdir(parents=True, exist_ok=True)
+                lacking = guard.lacking_for(size_bytes)
+                if lacking:
+                    raise DiskRefused(
+                        f"{lacking / MB:.0f} MB too little are free at {guard.path}; "
+                        "make room, or lower reserve_mb"
+                    )
+            keep_broken(part)
+            part.write_bytes(b"")
+        except OSError as error:
+            raise DiskRefused(f"{part}: {error.strerror}") from error
 
     async def _receive(
         self,
-        reader: asyncio.StreamReader,
-        address: Address,
-        header: FileResponse,
+        answers: AnswerReader,
+        size_bytes: int,
         part: Path,
         progress: Callable[[int, int], None],
     ) -> str:
         """The file's octets to the disk, a few at a time; their SHA-256."""
         digest = hashlib.sha256()
-        size, received = header.fileSize, 0
+        received = 0
         held = bytearray()
-        while received < size:
-            try:
-                async with asyncio.timeout(STALL_TIMEOUT_S):
-                    octets = await reader.read(min(WRITE_BYTES, size - received))
-            except TimeoutError as error:
-                raise MultiCamUnavailable(
-                    f"{address}: nothing came for {STALL_TIMEOUT_S:g} s, after "
-                    f"{received} of {size} octets"
-                ) from error
-            if not octets:
-                await asyncio.to_thread(_append, part, held, digest)
-                raise MultiCamUnavailable(
-                    f"{address} closed after {received} of {size} octets"
-                )
-            held += octets
-            received += len(octets)
-            if len(held) >= WRITE_BYTES or received == size:
-                await asyncio.to_thread(_append, part, held, digest)
-                held = bytearray()
-                progress(received, size)
+        try:
+            async for chunk in answers.chunks(size_bytes, STALL_TIMEOUT_S):
+                held += chunk
+                if len(held) >= WRITE_BYTES:
+                    octets, held = held, bytearray()
+                    await asyncio.to_thread(_append, part, octets, digest)
+                    received += len(octets)
+                    progress(received, size_bytes)
+        finally:
+            # What came before a break may be all that there ever is.
+            await asyncio.to_thread(_append, part, held, digest)
+        progress(size_bytes, size_bytes)
         return digest.hexdigest()
 
 
 def broken_part(part: Path) -> Path:
     """Where the longest of what came before a break is."""
     return part.with_suffix(".broken")
+
+
+def keep_broken(part: Path) -> None:
+    """Put what came aside, if it is more than what came before; raises OSError."""
+    broken = broken_part(part)
+    if not part.exists():
+        return
+    if not broken.exists() or broken.stat().st_size < part.stat().st_size:
+        part.replace(broken)
 
 
 def _append(part: Path, octets: bytearray, digest: hashlib._Hash) -> None:

@@ -13,29 +13,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from moonraker_prusacam.errors import MultiCamMalformed, MultiCamUnavailable
+from moonraker_prusacam.errors import MultiCamError, MultiCamUnavailable
+from moonraker_prusacam.multicam.protocol.answers import CHUNK_BYTES, AnswerReader
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
-from moonraker_prusacam.multicam.protocol.responses import (
-    ListFilesResponse,
-    StatusResponse,
-)
-from moonraker_prusacam.multicam.protocol.scanner import ObjectScanner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from moonraker_prusacam.multicam.protocol.responses import (
+        ListFilesResponse,
+        StatusResponse,
+    )
     from moonraker_prusacam.multicam_options import Address
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 LIST_TIMEOUT_S = 30.0
-MAX_ANSWER_BYTES = 2 << 20
-"""A phone lists all its videos at once; some 150 octets each."""
-READ_BYTES = 64 << 10
+RETRY_DELAYS_S = (1.0, 2.0, 4.0)
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -60,17 +60,19 @@ class Exchange:
 @contextlib.asynccontextmanager
 async def connected(
     address: Address,
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+) -> AsyncIterator[tuple[AnswerReader, asyncio.StreamWriter]]:
     """A connection; raises MultiCamUnavailable, for what fails within as well."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(
-                address.host, address.port, limit=READ_BYTES
+                address.host, address.port, limit=CHUNK_BYTES
             )
     except (OSError, TimeoutError) as error:
         raise _unavailable(address, error) from error
     try:
-        yield reader, writer
+        yield AnswerReader(reader), writer
+    except MultiCamUnavailable as error:
+        raise MultiCamUnavailable(f"{address}: {error}") from error
     except OSError as error:
         raise _unavailable(address, error) from error
     finally:
@@ -84,9 +86,11 @@ async def ask(
     address: Address, command: CommandMessage, timeout_s: float = ANSWER_TIMEOUT_S
 ) -> Exchange:
     """Send ``command`` and read its answer, whatever it says; raises MultiCamError."""
-    sent = time.time()
-    text = await _ask(address, command, timeout_s)
-    return Exchange(StatusResponse.from_json(text), sent, time.time())
+    async with connected(address) as (answers, writer):
+        sent = time.time()
+        writer.write(command.to_bytes())
+        answer = await answers.status(timeout_s)
+        return Exchange(answer, sent, time.time())
 
 
 async def ask_status(address: Address) -> Exchange:
@@ -96,43 +100,28 @@ async def ask_status(address: Address) -> Exchange:
 
 async def ask_files(address: Address) -> ListFilesResponse:
     """What the device has recorded; raises MultiCamError."""
-    text = await _ask(address, CommandMessage.list_files(), LIST_TIMEOUT_S)
-    try:
-        return ListFilesResponse.from_json(text)
-    except MultiCamMalformed:
-        StatusResponse.from_json(text).check()  # says what it has against the question
-        raise
+    async with connected(address) as (answers, writer):
+        writer.write(CommandMessage.list_files().to_bytes())
+        return await answers.files(LIST_TIMEOUT_S)
 
 
-async def read_object(
-    reader: asyncio.StreamReader, address: Address, begun: bytes = b""
-) -> bytes:
-    """The next JSON object, of which ``begun`` was read; raises MultiCamError."""
-    scanner = ObjectScanner(MAX_ANSWER_BYTES)
-    scanner.feed(begun)
-    while (text := scanner.take()) is None:
-        received = await reader.read(READ_BYTES)
-        if not received:
-            raise MultiCamUnavailable(f"{address} closed before it answered")
-        scanner.feed(received)
-    return text
+async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
+    """What ``attempt`` gives, tried again where waiting may help.
 
-
-async def _ask(address: Address, command: CommandMessage, timeout_s: float) -> bytes:
-    async with connected(address) as (reader, writer):
-        writer.write(command.to_bytes())
+    Raises MultiCamError. Times are those of MultiCam PROTOCOL.md, section 7.
+    """
+    for delay_s in RETRY_DELAYS_S:
         try:
-            async with asyncio.timeout(timeout_s):
-                return await read_object(reader, address)
-        except TimeoutError as error:
-            raise MultiCamUnavailable(
-                f"{address} did not answer {command.command} within {timeout_s:g} s"
-            ) from error
+            return await attempt()
+        except MultiCamError as error:
+            if not error.retryable:
+                raise
+        await asyncio.sleep(delay_s)
+    return await attempt()
 
 
 def _unavailable(address: Address, error: OSError) -> MultiCamUnavailable:
-    if isinstance(error, TimeoutError) and not error.errno:
-        reason = "no answer" if not str(error) else str(error)
-    else:
-        reason = error.strerror or str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return MultiCamUnavailable(f"{address} does not answer")
+    reason = error.strerror or str(error) or type(error).__name__
     return MultiCamUnavailable(f"{address}: {reason}")
