@@ -288,13 +288,7 @@ class _Reader:
             gateway,
             self._read_access(sections),
             printer,
-            read_multicam(
-                sections,
-                self._build,
-                self._fail,
-                lambda name, section: self._expect_camera(name, known, section),
-                engine.port,
-            ),
+            read_multicam(sections, known, self._build, self._fail, engine.port),
         )
 
     def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:

@@ -21,7 +21,7 @@ from .networks import networks as listed_networks
 from .option import address, boolean, choice, integer, number, option, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from .ini import Section
 
@@ -232,15 +232,15 @@ MULTICAM: dict[str, type[Any]] = {
 
 def read_multicam(
     sections: Sequence[Section],
+    known: Container[str],
     build: Callable[..., Any],
     fail: Callable[[str, Section], None],
-    expect_camera: Callable[[str, Section], None],
     streams_port: int,
 ) -> MultiCamSections:
     """What ``sections`` say; mistakes go to ``fail``.
 
     ``build(cls, section, **values)`` makes an object of a section, or tells why not,
-    ``expect_camera`` tells when there is none of that name, ``streams_port`` is taken.
+    ``known`` are the cameras' names, ``streams_port`` is taken.
     """
     multicam: MultiCamConfig | None = None
     devices: dict[Address, MultiCamDeviceConfig] = {}
@@ -258,7 +258,8 @@ def read_multicam(
             elif device is not None:
                 devices[device.address] = device
         elif kind == "multicam_camera" and name:
-            expect_camera(name, section)
+            if name not in known:
+                fail(f"there is no [camera {name}]", section)
             camera = build(MultiCamCameraConfig, section, camera=name)
             if camera is not None and camera.port and camera.port in ports:
                 fail(f"has the port of [{ports[camera.port]}]; set 'port'", section)
