@@ -189,6 +189,11 @@ class MultiCamCameraConfig:
         default=2.0,
         name="pre_roll",
     )
+    fps: float = option(
+        number(0, 120),
+        "Frames a second that are recorded at most; 0: all that the camera gives",
+        default=0.0,
+    )
     max_length_s: float = option(
         number(10, 604800),
         "Seconds after which a recording ends by itself",
@@ -197,7 +202,8 @@ class MultiCamCameraConfig:
     )
     max_storage_mb: int = option(
         integer(16, 1 << 20),
-        "Megabytes of recordings that are kept; the oldest go first",
+        "Megabytes of recordings that are kept, the oldest go first; a single one "
+        "ends when it has as many",
         default=8192,
     )
     reserve_mb: int = option(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WAIT_S = 10.0
 FPS = 25.0
+READ_BYTES = 64 << 10
 SET = ClockState(is_synchronized=True, max_error_s=0.001)
 NOT_SET = ClockState(is_synchronized=False, reason="nobody sets this clock")
 
@@ -39,6 +40,7 @@ class Client:
     ) -> None:
         self.reader = reader
         self.writer = writer
+        self._octets = b""
 
     @classmethod
     async def connect(cls, port: int) -> Self:
@@ -50,15 +52,17 @@ class Client:
 
     async def answer(self) -> dict[str, Any]:
         """The next JSON object, however it is cut."""
-        decoder, text = json.JSONDecoder(), ""
+        decoder = json.JSONDecoder()
         async with asyncio.timeout(WAIT_S):
             while True:
-                octets = await self.reader.read(1)
+                with suppress(json.JSONDecodeError, UnicodeDecodeError):
+                    answer, end = decoder.raw_decode(self._octets.decode())
+                    self._octets = self._octets.decode()[end:].encode()
+                    return dict(answer)
+                octets = await self.reader.read(READ_BYTES)
                 if not octets:
-                    raise EOFError(text)
-                text += octets.decode()
-                with suppress(json.JSONDecodeError):
-                    return dict(decoder.raw_decode(text)[0])
+                    raise EOFError(self._octets)
+                self._octets += octets
 
     async def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         await self.send(command_octets(command, **fields))

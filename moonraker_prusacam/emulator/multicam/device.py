@@ -76,6 +76,7 @@ class VirtualDevice:
         self.open = 0
         self.most_open = 0
         self._listener: socket.socket | None = None
+        self._accepted: set[socket.socket] = set()  # and not served yet
         self._changed = asyncio.Condition()
         self._tasks = TaskOwner(f"virtual device {self.device_id}")
 
@@ -106,6 +107,9 @@ class VirtualDevice:
     async def aclose(self) -> None:
         """Stop listening and drop all connections. Idempotent."""
         await self._tasks.aclose()
+        for connection in self._accepted:
+            connection.close()
+        self._accepted.clear()
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -151,9 +155,11 @@ class VirtualDevice:
     async def _accept(self, listener: socket.socket) -> None:
         while True:
             connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+            self._accepted.add(connection)
             self._tasks.start("peer", self._serve(connection))
 
     async def _serve(self, connection: socket.socket) -> None:
+        self._accepted.discard(connection)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         reader, writer = await asyncio.open_connection(sock=connection)

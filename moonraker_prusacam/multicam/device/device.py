@@ -77,7 +77,9 @@ class Device:
         self.recordings = recordings
         self.ring = FrameRing(RING_BYTES, config.pre_roll_s)
         self._config = config
-        self._limits = RecordingLimits(disk, config.max_length_s)
+        self._limits = RecordingLimits(
+            disk, config.max_length_s, config.max_storage_mb << 20, config.fps
+        )
         self._now_s = now_s
         self._clock = clock
         self._recording: Recording | None = None

@@ -98,6 +98,11 @@ class Movie:
         return len(self._table.sizes) + (self._pending is not None)
 
     @property
+    def size_bytes(self) -> int:
+        """How large the file is, but for the frame that waits."""
+        return self._end
+
+    @property
     def duration_s(self) -> float:
         """How long it takes to show what is in the file."""
         return self._ticks / boxes.TIMESCALE

@@ -47,10 +47,34 @@ class RecordingState(enum.Enum):
 
 @attrs.frozen
 class RecordingLimits:
-    """What ends a recording that nobody stops."""
+    """What ends a recording that nobody stops, and how many frames it has a second.
+
+    ``fps`` 0 takes all.
+    """
 
     disk: DiskGuard
     max_length_s: float
+    max_bytes: int
+    fps: float = 0.0
+
+
+class Thinning:
+    """Keeps at most ``fps`` frames a second, 0 for all, and the first one."""
+
+    def __init__(self, fps: float) -> None:
+        self._period_ns = int(1e9 / fps) if fps else 0
+        self._due_ns = 0
+
+    def kept(self, frames: list[RingFrame]) -> list[RingFrame]:
+        """Those of ``frames``, which follow the ones before, that are to be kept."""
+        kept = []
+        for frame in frames:
+            # Frames that come a little early are those that are due.
+            if frame.first_ns >= self._due_ns - self._period_ns // 10:
+                kept.append(frame)
+                next_ns = self._due_ns + self._period_ns
+                self._due_ns = max(next_ns, frame.first_ns + self._period_ns // 2)
+        return kept
 
 
 class Recording:
@@ -79,6 +103,7 @@ class Recording:
         self._news = asyncio.Event()
         self._movie: Movie | None = None
         self._reason = ""
+        self._thinning = Thinning(limits.fps)
 
     @property
     def frames(self) -> int:
@@ -167,11 +192,14 @@ class Recording:
             return not self._reason
         self.missed += frames[0].number - self._number
         self._number = frames[-1].number + 1
+        frames = self._thinning.kept(frames)
         size_bytes = sum(len(frame.data) for frame in frames)
         if await asyncio.to_thread(self._limits.disk.lacking_for, size_bytes):
             self._reason = "the disk has no more room for it"
         elif movie.duration_s > self._limits.max_length_s:
             self._reason = f"{self._limits.max_length_s:g} s are the most"
+        elif movie.size_bytes + size_bytes > self._limits.max_bytes:
+            self._reason = f"{self._limits.max_bytes >> 20} MiB are the most"
         else:
             await asyncio.to_thread(movie.add, frames)
         return not self._reason

@@ -110,6 +110,7 @@ class DeviceServer:
             await self._converse(reader, writer)
         except (OSError, TimeoutError) as error:
             log.debug("A controller has left: %s", error)
+            writer.transport.abort()
         finally:
             await _close(writer)
 

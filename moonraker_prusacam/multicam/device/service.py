@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
+pause = asyncio.sleep
 MB = 1 << 20
 
 
@@ -119,7 +120,7 @@ class DeviceService:
             except (OSError, MultiCamUnavailable) as error:
                 self._problem = str(error)
                 self._state_log.report(self._problem)
-                await asyncio.sleep(RETRY_S)
+                await pause(RETRY_S)
             else:
                 self._problem = ""
                 self.ready.set()

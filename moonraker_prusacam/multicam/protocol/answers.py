@@ -40,7 +40,7 @@ class AnswerReader:
     def __init__(self, stream: asyncio.StreamReader) -> None:
         self._stream = stream
         self._scanner = ObjectScanner(MAX_ANSWER_BYTES)
-        self._ahead = b""  # read together with a header, and behind it
+        self._ahead = b""  # read together with what was before it
 
     async def status(self, timeout_s: float = COMMAND_TIMEOUT) -> StatusResponse:
         """The answer to a command; whether it is an error is the caller's to check."""
@@ -62,12 +62,12 @@ class AnswerReader:
 
         Raises MultiCamRefused, or a kind of it, for an answer that is an error.
         """
-        async with _patience(timeout_s, "an answer to GET_VIDEO"):
+        async with _patience(timeout_s, "answer to GET_VIDEO"):
             self._ahead = self._scanner.rest()
             while (begin := await self._exactly(1)).isspace():
                 pass
             if begin == ERROR_BEGINS:
-                self._scanner.feed(begin + self._ahead)
+                self._scanner.feed(begin)
                 StatusResponse.from_json(await self._object(timeout_s)).check()
                 raise MultiCamMalformed("a status instead of a recording")
             begin += await self._exactly(LENGTH.size - 1)
@@ -80,7 +80,7 @@ class AnswerReader:
         """The octets of the recording, ``size_bytes`` of them; each waits so long."""
         left = size_bytes
         while left:
-            async with _patience(timeout_s, "more of the recording"):
+            async with _patience(timeout_s, "more of a recording"):
                 chunk = await self._some(min(left, CHUNK_BYTES))
             if not chunk:
                 raise MultiCamUnavailable(f"gone with {left} octets still to come")
@@ -88,7 +88,9 @@ class AnswerReader:
             yield chunk
 
     async def _object(self, timeout_s: float) -> bytes:
-        async with _patience(timeout_s, "an answer"):
+        self._scanner.feed(self._ahead)
+        self._ahead = b""
+        async with _patience(timeout_s, "answer"):
             while (text := self._scanner.take()) is None:
                 chunk = await self._stream.read(CHUNK_BYTES)
                 if not chunk:
