@@ -83,13 +83,13 @@ async def connected(
 
 
 async def ask(
-    address: Address, command: CommandMessage, timeout_s: float = ANSWER_TIMEOUT_S
+    address: Address, command: CommandMessage, timeout_s: float | None = None
 ) -> Exchange:
     """Send ``command`` and read its answer, whatever it says; raises MultiCamError."""
     async with connected(address) as (answers, writer):
         sent = time.time()
         writer.write(command.to_bytes())
-        answer = await answers.status(timeout_s)
+        answer = await answers.status(timeout_s or ANSWER_TIMEOUT_S)
         return Exchange(answer, sent, time.time())
 
 

@@ -20,7 +20,7 @@ from moonraker_prusacam.errors import MultiCamError, TimeNotSynchronized
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
 from moonraker_prusacam.multicam.protocol.vocabulary import DeviceStatus
 
-from .exchange import ANSWER_TIMEOUT_S, ask, ask_files, ask_status, retried
+from .exchange import ask, ask_files, ask_status, retried
 from .session import TakeState
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def _order(take: Take, target: float) -> None:
 async def _say_start(take: Take, timestamp: float) -> float:
     """When the device had taken the order, at the latest; raises MultiCamError."""
     command = CommandMessage.start_recording(timestamp)
-    exchange = await ask(take.address, command, ANSWER_TIMEOUT_S)
+    exchange = await ask(take.address, command)
     exchange.answer.check()
     return exchange.received
 
