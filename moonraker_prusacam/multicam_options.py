@@ -132,12 +132,6 @@ class MultiCamConfig:
         "if that is more",
         default=0,
     )
-    side_by_side: bool = option(
-        boolean,
-        "Make one more video of all angles beside each other, aligned by time; takes "
-        "an ffmpeg, and its time",
-        default=False,
-    )
 
 
 @attrs.frozen

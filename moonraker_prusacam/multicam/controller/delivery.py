@@ -110,8 +110,7 @@ def described(session: Session) -> dict[str, Any]:
             "job": _job(session),
             "target": record.target,
             "clock_synchronized": record.is_clock_set,
-            "side_by_side": record.side_by_side,
-            "devices": [_told(take) for take in record.takes],
+            "devices": [_told(take, record.target) for take in record.takes],
         }
     )
 
@@ -127,8 +126,7 @@ def _job(session: Session) -> dict[str, Any]:
     }
 
 
-def _told(take: Take) -> dict[str, Any]:
-    offset_s = take.offset_s
+def _told(take: Take, target: float | None) -> dict[str, Any]:
     return {
         "name": take.name,
         "address": str(take.address),
@@ -139,7 +137,7 @@ def _told(take: Take) -> dict[str, Any]:
         "video": take.video,
         "bytes": take.size_bytes,
         "sha256": take.sha256 or None,
-        "offset_s": None if offset_s is None else round(offset_s, 4),
+        "offset_s": take.offset_s(target),
         "uncertainty_s": take.clock_uncertainty_s,
         "late_s": round(take.late_s, 3),
         "told_name": take.file_name or take.file_id,
@@ -151,6 +149,7 @@ def _told(take: Take) -> dict[str, Any]:
 def _content(session: Session, take: Take, part: Path) -> dict[str, Any]:
     """The sidecar of one video, as those of timelapses are."""
     video: dict[str, Any] = {"bytes": take.size_bytes}
+    target = session.record.target
     try:
         track = read_track(part)
     except RenderError:
@@ -166,6 +165,6 @@ def _content(session: Session, take: Take, part: Path) -> dict[str, Any]:
             "track": {"name": take.name, "camera": take.name, "trigger": TRACK},
             "frames": {"shown": frames},
             "video": {**video, "frames": frames},
-            "multicam": {"target": session.record.target, **_told(take)},
+            "multicam": {"target": target, **_told(take, target)},
         }
     )

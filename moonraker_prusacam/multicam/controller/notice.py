@@ -34,9 +34,8 @@ def summary(session: Session) -> dict[str, Any]:
         "clock_synchronized": record.is_clock_set,
         "finished": record.finished,
         "sidecar": record.sidecar,
-        "side_by_side": record.side_by_side,
         "warning": record.warning,
-        "devices": [_take(take) for take in record.takes],
+        "devices": [_take(take, record.target) for take in record.takes],
     }
 
 
@@ -76,8 +75,7 @@ def message(session: Session) -> str:
     return ": ".join([parts[0], ", ".join(parts[1:])])
 
 
-def _take(take: Take) -> dict[str, Any]:
-    offset_s = take.offset_s
+def _take(take: Take, target: float | None) -> dict[str, Any]:
     return {
         "name": take.name,
         "address": str(take.address),
@@ -85,7 +83,7 @@ def _take(take: Take) -> dict[str, Any]:
         "device_id": take.device_id,
         "dialect": take.dialect,
         "late_s": round(take.late_s, 3),
-        "offset_s": None if offset_s is None else round(offset_s, 4),
+        "offset_s": take.offset_s(target),
         "received_bytes": take.received_bytes,
         "size_bytes": take.size_bytes,
         "video": take.video,

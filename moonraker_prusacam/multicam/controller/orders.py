@@ -93,7 +93,8 @@ async def _order(take: Take, target: float) -> None:
         await asyncio.sleep(max(0.0, target - time.time()))
         exchange = await ask_status(take.address)
         accepted = await _say_start(take, exchange.answer.timestamp)
-        take.warning = "its clock is not set, so when it began is a guess"
+        take.is_clock_wrong = True
+        take.warning = "its clock is not set, so it began when it heard of it"
     take.accepted = accepted
     take.late_s = max(0.0, accepted - target)
 

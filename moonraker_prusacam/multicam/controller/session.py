@@ -39,6 +39,8 @@ SCHEMA = 1
 RECORD = "session.json"
 IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 MAX_RECORD_BYTES = 1 << 20
+OUR_TYPE = "Linux:Klipper"
+FIRST_FRAME = re.compile(r"_(\d{13})$")
 
 
 class Phase(enum.StrEnum):
@@ -78,6 +80,7 @@ class Take:
     clock_uncertainty_s: float | None = None
     accepted: float | None = None
     late_s: float = 0.0  # its start was accepted after the instant
+    is_clock_wrong: bool = False  # it said so
     warning: str = ""
     stopped: float | None = None
     file_id: str | None = None
@@ -112,15 +115,20 @@ class Take:
             return Recording(by_id or by_name, None)
         return Recording(by_id or by_name, by_name or by_id)
 
-    @property
-    def offset_s(self) -> float | None:
-        """When the video begins, after the session's instant, by our clock.
+    def offset_s(self, target: float | None) -> float | None:
+        """When the video begins, after the instant ``target``, by our clock.
 
-        A device begins at the instant of its own clock; None where nobody knows that.
+        A camera of ours names its files by the moment of the first frame. Others begin
+        at the instant of their own clock. None where nobody knows.
         """
-        if self.clock_offset_s is None or self.warning:
+        if self.clock_offset_s is None or target is None:
             return None
-        return max(self.late_s, 0.0) - (0.0 if self.late_s else self.clock_offset_s)
+        named = FIRST_FRAME.search(self.file_id or "")
+        if self.device_type == OUR_TYPE and named:
+            return round(int(named[1]) / 1e3 - self.clock_offset_s - target, 4)
+        if self.is_clock_wrong:
+            return None
+        return round(self.late_s or -self.clock_offset_s, 4)
 
     def fail(self, reason: str) -> None:
         """It gives no video."""
@@ -147,7 +155,6 @@ class SessionRecord:
     finished: float | None = None
     takes: list[Take] = attrs.field(factory=list)
     sidecar: str | None = None
-    side_by_side: str | None = None
     warning: str = ""
 
 
