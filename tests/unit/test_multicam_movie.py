@@ -249,6 +249,29 @@ def test_recordings_when_nothing_of_a_part_is_whole_then_it_goes(
     assert list(tmp_path.iterdir()) == [stranger]
 
 
+def test_recordings_when_one_cannot_be_finished_then_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = frames_of(GAPS_MS)
+    for number in (1000, 2000):
+        movie = Movie.create(tmp_path / f"{DEVICE}_{number}.mp4.part", frames[0])
+        movie.add(frames)
+        movie.close()
+    fdatasync, calls = os.fdatasync, []
+
+    def fail_once(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        fdatasync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", fail_once)
+    recordings = Recordings(tmp_path, DEVICE)
+    assert [each.file_id for each in recordings.recover()] == [f"{DEVICE}_2000"]
+    assert [each.file_id for each in recordings.recover()] == [f"{DEVICE}_1000"]
+    assert len(recordings.all()) == 2
+
+
 def test_recordings_when_two_begin_in_one_millisecond_then_names_differ(
     tmp_path: Path,
 ) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,6 +167,34 @@ async def test_recording_when_disk_was_slow_then_tells_what_it_missed(
     assert (track.frames, recording.missed) == (4, 7)
     # What is missing is a gap in time, and not a jump of what comes after it.
     assert track.duration_s == pytest.approx(0.44, abs=0.001)
+
+
+async def test_recording_when_disk_fails_then_what_was_on_it_is_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.01)
+    fdatasync = os.fdatasync
+    ring = filled(0, 40, 80)
+    recording = recording_of(ring, tmp_path, 0)
+    running = asyncio.create_task(recording.run())
+    async with asyncio.timeout(WAIT_S):
+        await recording.settled.wait()
+        while recording.frames < 3:  # noqa: ASYNC110 - a thread writes it
+            await asyncio.sleep(0.001)
+        failed: list[int] = []
+
+        def fail_once(descriptor: int) -> None:
+            if not failed:
+                failed.append(descriptor)
+                raise OSError(5, "Input/output error")
+            fdatasync(descriptor)
+
+        monkeypatch.setattr(os, "fdatasync", fail_once)
+        ring.add(frame_at(120))
+        recorded = await running
+    assert failed
+    track = await asyncio.to_thread(mp4.read_track, recorded.path)
+    assert track.frames == 3
 
 
 async def test_recording_when_it_is_as_large_as_may_be_then_ends_by_itself(

@@ -5,9 +5,10 @@
 """JPEGs with their true times, in an MP4 that survives a crash and a power cut.
 
 While it grows, the file is a fragmented MP4, of which all fragments but the last one
-are on disk. ``finish`` makes it an ordinary one in constant time: a table of contents
-goes to its end, and then 16 octets at its begin turn all that lies between into one
-``mdat``. Until those are written the file is the fragmented one, then the ordinary one.
+are on disk. ``finish`` makes it an ordinary one without a copy of any frame: a table of
+contents goes to its end, and then 16 octets at its begin turn all that lies between
+into one ``mdat``. Until those are written the file is the fragmented one, and then the
+ordinary one.
 
 The camera's JPEGs are stored as they come: that costs the host no computing while it
 prints, and each picture keeps the moment at which it came.

@@ -142,9 +142,13 @@ class Recording:
         if not self._stopped.is_set():
             self.state = RecordingState.RECORDING
         self.settled.set()
-        while await self._write(movie) and not await self._is_stopped():
-            pass
-        await self._write(movie)
+        try:
+            while await self._write(movie) and not await self._is_stopped():
+                pass
+            await self._write(movie)
+        except OSError as error:
+            # What was on the disk before is whole, and can be finished as a rule.
+            self._reason = f"the disk: {error}"
         self.state = RecordingState.STOPPING
         if self._reason:
             log.warning("The recording %s ends: %s", part.stem, self._reason)

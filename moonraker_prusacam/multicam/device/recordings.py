@@ -74,6 +74,9 @@ class Recordings:
                 log.warning("The recording %s is lost: %s", part.name, error)
                 part.unlink()
                 continue
+            except OSError as error:
+                log.warning("The recording %s waits: %s", part.name, error)
+                continue
             found.append(self.publish(part))
             log.warning("The recording %s was cut short", found[-1].file_name)
         return found
