@@ -9,6 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
+import signal
+import subprocess
+import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,7 +35,8 @@ from moonraker_prusacam.multicam import CommandMessage, CommandType
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-EMULATOR_PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
+ROOT = Path(__file__).parents[2]
+EMULATOR_PAGE = ROOT / "docs" / "emulator.md"
 TIMEOUT_S = 10.0
 FUTURE_S = 60.0
 DEVICES = 32
@@ -275,3 +280,33 @@ async def test_device_when_closed_under_a_controller_then_hangs_up() -> None:
 @pytest.mark.parametrize("kind", FaultKind)
 def test_fault_when_there_is_one_then_the_page_tells_of_it(kind: FaultKind) -> None:
     assert f"`{kind}`" in EMULATOR_PAGE.read_text()
+
+
+def test_command_when_run_alone_then_its_devices_answer() -> None:
+    command = [sys.executable, "-m", "moonraker_prusacam", "emulator", "multicam"]
+    options = ["--port", "0", "--count", "2", "--kind", "oak"]
+    with subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            lines = [process.stdout.readline() for _ in range(2)]
+            said = [asyncio.run(_status_at(line)) for line in lines]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(TIMEOUT_S) == 0
+    assert [answer["deviceType"] for answer in said] == ["Oak", "Oak"]
+    assert [answer["deviceId"] for answer in said] == [
+        line.split()[-1] for line in lines
+    ]
+
+
+async def _status_at(line: str) -> dict[str, Any]:
+    """The status of the device that the line is about."""
+    found = re.match(r"device: 127\.0\.0\.1:(\d+) ", line)
+    assert found, line
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(found[1]))
+    answer = await Peer(reader, writer).answer(STATUS)
+    writer.close()
+    await writer.wait_closed()
+    return answer

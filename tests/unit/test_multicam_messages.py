@@ -11,8 +11,11 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moonraker_prusacam.errors import (
+    MultiCamError,
     MultiCamMalformed,
     MultiCamRefused,
     MultiCamUnsupported,
@@ -436,3 +439,54 @@ def test_header_when_malformed_then_told(said: dict[str, object]) -> None:
 
 def test_file_id_when_made_then_device_and_millisecond() -> None:
     assert file_id(D, T) == f"{D}_1729000003500"
+
+
+SOUND = {
+    "command": "HEARTBEAT",
+    "deviceId": D,
+    "status": "ready",
+    "timestamp": T,
+    "isRecording": False,
+    "message": None,
+    "fileId": "a_1",
+    "fileName": "a_1.mp4",
+    "fileSize": 7,
+    "files": [],
+    "creationDate": T,
+    "modificationDate": T,
+    "batteryLevel": 80,
+    "deviceType": "Phone",
+    "uploadQueue": [],
+}
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=9)
+    | st.sampled_from([*CommandType, *DeviceStatus])
+)
+KEYS = st.sampled_from(sorted(SOUND))
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5)
+    ),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [CommandMessage, StatusResponse, FileResponse, FileMetadata, ListFilesResponse],
+)
+@given(said=st.dictionaries(KEYS, ANYTHING, max_size=3))
+def test_message_when_it_says_anything_then_read_or_an_error_of_ours(
+    message: Any, said: dict[str, Any]
+) -> None:
+    try:
+        read = message.from_json(json.dumps({**SOUND, **said}))
+    except MultiCamError:
+        return
+    # What is read can be written, and is the same then.
+    assert message.from_json(read.to_json()) == read

@@ -36,7 +36,8 @@ class StatusResponse:
 
     ``status`` is a word of DeviceStatus whenever there is one for what the device said.
     Of ``fileId`` and ``fileName`` a device of another kind says only one; ``file_key``
-    is the one to ask for. Without a ``deviceType`` nothing of today's is written.
+    is the one to ask for. What only devices of today say, ``deviceType`` and the like,
+    is written as a whole or not at all.
     """
 
     deviceId: str
@@ -57,6 +58,12 @@ class StatusResponse:
     def file_key(self) -> str | None:
         """What the device calls the recording it speaks of."""
         return self.fileName or self.fileId
+
+    @property
+    def _has_todays(self) -> bool:
+        said = (self.deviceType, self.batteryLevel)
+        queues = (self.uploadQueue, self.failedUploadQueue)
+        return any(one is not None for one in said) or any(queues)
 
     def check(self) -> None:
         """Raise what the status says went wrong: MultiCamRefused, or a kind of it.
@@ -111,7 +118,7 @@ class StatusResponse:
             "timestamp": self.timestamp,
             "isRecording": self.isRecording,
         }
-        if self.deviceType is not None:
+        if self._has_todays:
             fields["batteryLevel"] = self.batteryLevel
             fields["deviceType"] = self.deviceType
             fields["uploadQueue"] = list(self.uploadQueue)
