@@ -329,11 +329,13 @@ async def test_host_when_it_restarts_in_a_download_then_it_goes_on(
 async def test_print_when_it_ends_before_the_instant_then_nothing_is_left_running(
     tmp_path: Path,
 ) -> None:
-    config = attrs.evolve(CONFIG, delay_s=30.0)
+    config = attrs.evolve(CONFIG, delay_s=1.0)
     async with Peer() as peer, bench(tmp_path, peer, config=config) as made:
         await made.event("started", PRINTING)
+        await made.until(lambda: peer.said("START_RECORDING"))
         await made.event("cancelled", COMPLETE)
         await made.done()
+        assert peer.said("STOP_RECORDING") == 1
         assert not peer.is_recording
 
 
@@ -412,3 +414,17 @@ async def test_look_when_devices_differ_then_each_is_told(tmp_path: Path) -> Non
     assert (first["state"], first["dialect"]) == ("ready", "v2")
     assert second["state"] == "unavailable"
     assert "JSON" in second["reason"]
+
+
+async def test_device_when_it_records_for_somebody_else_then_left_alone(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.is_recording = True
+        await made.event("started", PRINTING)
+        await made.started()
+        assert "somebody else" in made.device(0)["reason"]
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert peer.is_recording
+        assert {told["command"] for told in peer.commands} == {"DEVICE_STATUS"}

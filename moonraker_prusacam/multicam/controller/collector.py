@@ -105,8 +105,8 @@ class Collector:
             async with self._slots:
                 await self._fetch(session, take)
         else:
-            ordered = record.created
-            await orders.stop(take, ordered, self._config.stop_timeout_s)
+            limit_s = self._config.stop_timeout_s
+            await orders.stop(take, record.created, record.target, limit_s)
 
     async def _fetch(self, session: Session, take: Take) -> None:
         folder, part = self._videos_path(), session.part(take)

@@ -204,7 +204,8 @@ class MultiCamController:
             before[-1].record if before else None,
         )
         if recording is not None:
-            self._starting = self._tasks.start("start", self._start(recording))
+            work = self._start(recording, is_resumed=True)
+            self._starting = self._tasks.start("start", work)
 
     async def _take(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -268,18 +269,22 @@ class MultiCamController:
         self._starting = self._tasks.start("start", self._start(session))
         await self._changed(session)
 
-    async def _start(self, session: Session) -> None:
+    async def _start(self, session: Session, *, is_resumed: bool = False) -> None:
         """Have each device begin that has not yet said that it records."""
         record = session.record
         target = record.target or time.time()
         waiting = [take for take in record.takes if take.state is TakeState.ORDERED]
-        await asyncio.gather(*(self._start_take(session, t, target) for t in waiting))
+
+        async def start(take: Take) -> None:
+            await orders.start(take, target, is_resumed=is_resumed)
+            await self._save(session)  # whom we have record must never be forgotten
+            if not take.is_over:
+                await orders.verify(take, target)
+            await self._changed(session)
+
+        await asyncio.gather(*map(start, waiting))
         _drop_twins(record.takes)
         await self._changed(session)
-
-    async def _start_take(self, session: Session, take: Take, target: float) -> None:
-        await orders.start(take, target)
-        await self._save(session)
 
     async def _over(self, session: Session, outcome: str) -> None:
         """No more is recorded; what is there is collected in the background."""
@@ -288,6 +293,7 @@ class MultiCamController:
             starting.cancel()
             await asyncio.wait([starting])
         record = session.record
+        _drop_twins(record.takes)
         record.phase, record.outcome, record.over = (
             Phase.COLLECTING,
             outcome,

@@ -35,19 +35,37 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VERIFY_AFTER_S = 1.0  # after the instant
+MAX_WAIT_S = 61.0  # the longest delay, and a second
 POLL_S = 2.0  # while a device makes its file final
 CREATION_SLACK_S = 5.0
 """A file of this session may have been created so long before the order."""
 BUSY = frozenset({DeviceStatus.RECORDING, DeviceStatus.STOPPING})
 
 
-async def start(take: Take, target: float) -> None:
-    """Order the start at ``target``, and see at the instant that it was done."""
+async def start(take: Take, target: float, *, is_resumed: bool = False) -> None:
+    """Order the start at ``target``; ``is_resumed``: it may have been ordered before.
+
+    What somebody else has it record is theirs, and neither ended nor fetched.
+    """
     try:
-        await _order(take, target)
-        await asyncio.sleep(max(0.0, target + VERIFY_AFTER_S - time.time()))
+        exchange = await retried(lambda: ask_status(take.address))
+        _note_device(take, exchange)
+        if not _records(exchange.answer):
+            await _order(take, target)
+        elif not is_resumed:
+            take.fail("it records already, for somebody else")
+        elif take.accepted is None:
+            take.is_offset_unknown = True
+            take.warning = "this host was restarted while it began"
+    except MultiCamError as error:
+        take.fail(str(error))
+
+
+async def verify(take: Take, target: float) -> None:
+    """See after the instant that it records; if not, order it once more."""
+    try:
+        await _until(target + VERIFY_AFTER_S)
         if not await _is_recording(take):
-            # It said yes and does not record: once more, from now on.
             await _order(take, target)
             if not await _is_recording(take):
                 take.fail("it took the order, but does not record")
@@ -55,15 +73,20 @@ async def start(take: Take, target: float) -> None:
         take.fail(str(error))
 
 
-async def stop(take: Take, ordered: float, timeout_s: float) -> None:
+async def stop(
+    take: Take, ordered: float, target: float | None, timeout_s: float
+) -> None:
     """Have the device end what it records, and learn what its file is called.
 
-    Raises MultiCamUnavailable while it is away; what else goes wrong ends the take.
+    Before the instant ``target`` that is no use: some devices refuse, and begin all
+    the same. Raises MultiCamUnavailable while it is away; what else goes wrong ends
+    the take.
     """
+    await _until((target or 0.0) + VERIFY_AFTER_S)
     told = (await retried(lambda: ask_status(take.address))).answer
     if told.status == DeviceStatus.STOPPING:
         await _wait_until_stopped(take, timeout_s)
-    elif told.isRecording or told.status in BUSY:
+    elif _records(told):
         try:
             command = CommandMessage.stop_recording()
             answer = (await ask(take.address, command, timeout_s)).answer
@@ -83,17 +106,15 @@ async def stop(take: Take, ordered: float, timeout_s: float) -> None:
 
 async def _order(take: Take, target: float) -> None:
     """Say START; raises MultiCamError when the device says no, or nothing at all."""
-    exchange = await retried(lambda: ask_status(take.address))
-    _note_device(take, exchange)
     try:
         accepted = await _say_start(take, target)
     except TimeNotSynchronized:
         # Such a device begins at once, whatever instant it is given, if that is past
         # by its own clock.
-        await asyncio.sleep(max(0.0, target - time.time()))
+        await _until(target)
         exchange = await ask_status(take.address)
         accepted = await _say_start(take, exchange.answer.timestamp)
-        take.is_clock_wrong = True
+        take.is_offset_unknown = True
         take.warning = "its clock is not set, so it began when it heard of it"
     take.accepted = accepted
     take.late_s = max(0.0, accepted - target)
@@ -110,12 +131,21 @@ async def _say_start(take: Take, timestamp: float) -> float:
 async def _is_recording(take: Take) -> bool:
     answer = (await retried(lambda: ask_status(take.address))).answer
     answer.check()
-    is_recording = answer.isRecording or answer.status in BUSY
+    is_recording = _records(answer)
     # The oldest phones of one kind say no more while they record.
     is_recording |= answer.status == DeviceStatus.COMMAND_RECEIVED
     if is_recording:
         take.state = TakeState.RECORDING
     return is_recording
+
+
+async def _until(instant: float) -> None:
+    """Wait for it, but not for hours because somebody has set the clock back."""
+    await asyncio.sleep(min(MAX_WAIT_S, max(0.0, instant - time.time())))
+
+
+def _records(answer: StatusResponse) -> bool:
+    return answer.isRecording or answer.status in BUSY
 
 
 def _note_device(take: Take, exchange: Exchange) -> None:

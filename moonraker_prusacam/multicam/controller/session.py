@@ -80,7 +80,7 @@ class Take:
     clock_uncertainty_s: float | None = None
     accepted: float | None = None
     late_s: float = 0.0  # its start was accepted after the instant
-    is_clock_wrong: bool = False  # it said so
+    is_offset_unknown: bool = False  # nobody knows when it began
     warning: str = ""
     stopped: float | None = None
     file_id: str | None = None
@@ -126,7 +126,7 @@ class Take:
         named = FIRST_FRAME.search(self.file_id or "")
         if self.device_type == OUR_TYPE and named:
             return round(int(named[1]) / 1e3 - self.clock_offset_s - target, 4)
-        if self.is_clock_wrong:
+        if self.is_offset_unknown:
             return None
         return round(self.late_s or -self.clock_offset_s, 4)
 
