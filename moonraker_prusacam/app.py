@@ -36,6 +36,7 @@ from .ffmpeg_program import find_ffmpeg
 from .methods import Methods
 from .service import Supervisor
 from .status import camera_status, headline, hot_path
+from .synced_recording import SyncedRecording
 from .timelapse import JobState, Timelapse, summary
 from .timelapse.video import FFmpeg
 from .timelapse.video.poster import make_video_poster
@@ -106,6 +107,12 @@ class Engine:
             section.name: self._make_prusa_camera(section)
             for section in config.prusa_cameras
         }
+        self.multicam = SyncedRecording(
+            config,
+            self.cameras,
+            lambda: self.videos_path,
+            self._notifier("multicam.event"),
+        )
         self.control = ControlServer(config.engine.socket_path, Methods(self).table)
         self._instance = uuid.uuid4().hex
         self._started = time.monotonic()  # the wall clock jumps on a Raspberry Pi
@@ -156,6 +163,8 @@ class Engine:
         for prusa_camera in self.prusa_cameras.values():
             own(prusa_camera.aclose)
             await prusa_camera.start()
+        own(self.multicam.aclose)
+        await self.multicam.start()
         own(self.control.stop)
         await self.control.start()
         log.info(
@@ -182,7 +191,11 @@ class Engine:
     @property
     def identity(self) -> dict[str, Any]:
         """Who this engine is; ``instance`` is new in every process."""
-        has_videos = self.timelapse is not None or self.prusa_cameras
+        has_videos = (
+            self.timelapse is not None
+            or self.prusa_cameras
+            or self.multicam.controller is not None
+        )
         frames = None if self.timelapse is None else str(self.config.frames_path)
         return {
             "version": __version__,

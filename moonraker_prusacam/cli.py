@@ -41,6 +41,7 @@ from .cli_doctor import doctor
 from .cli_emulator import emulator
 from .cli_gateway import gateway
 from .cli_install import install, uninstall
+from .cli_multicam import multicam
 from .cli_nginx import nginx
 from .cli_printer import printer as printer_group
 from .cli_prusa_camera import prusa_camera
@@ -90,6 +91,7 @@ main.add_command(emulator)
 main.add_command(connect)
 main.add_command(doctor)
 main.add_command(prusa_camera)
+main.add_command(multicam)
 main.add_command(gateway)
 main.add_command(nginx)
 main.add_command(token)
@@ -108,7 +110,7 @@ def run(file: Path) -> None:
     from .app import run as run_engine
 
     config = load(file)
-    if not (config.cameras or config.prusa_cameras):
+    if not (config.cameras or config.prusa_cameras or config.multicam.multicam):
         fail(f"{file}: there is no [camera NAME] section, so there is nothing to do")
     # An engine that hangs is aborted by systemd's watchdog: the journal tells where.
     if sys.stderr is not None:

@@ -153,6 +153,52 @@ async def _run_bambu(host: str, port: int, code: str, serial: str) -> None:
             await camera.aclose()
 
 
+@emulator.command()
+@host_option
+@click.option(
+    "--port",
+    type=port_type,
+    default=8100,
+    show_default=True,
+    help="The port of the first device, the others follow; 0 takes free ones.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["first phone", "published", "iphone", "android", "oak"]),
+    default="iphone",
+    show_default=True,
+    help="What the devices are.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="How many devices.",
+)
+def multicam(host: str, port: int, kind: str, count: int) -> None:
+    """Run virtual MultiCam devices until they are told to stop.
+
+    They record when a controller says so; docs/emulator.md tells what they can do.
+    """
+    try:
+        perform(_run_multicam(host, port, kind, count))
+    except OSError as error:
+        fail(f"{host} port {port}: {error.strerror}")
+
+
+async def _run_multicam(host: str, port: int, kind: str, count: int) -> None:
+    from .emulator.multicam import VirtualDevice
+
+    async with contextlib.AsyncExitStack() as stack:
+        stop = stack.enter_context(_told_to_stop())
+        for number in range(count):
+            device = VirtualDevice(kind, host=host, port=port and port + number)
+            await stack.enter_async_context(device)
+            click.echo(f"device: {device.address} {device.device_id}")
+        await stop.wait()
+
+
 async def _run_signaling(host: str, port: int, profile: str) -> None:
     from .emulator.signaling import PrusaCameraStand
 

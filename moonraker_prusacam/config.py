@@ -28,6 +28,7 @@ from .connect_options import ConnectConfig as ConnectConfig
 from .connect_options import token as token
 from .errors import ConfigError, ConfigErrors
 from .gateway_options import GatewayConfig as GatewayConfig
+from .multicam_options import MULTICAM, MultiCamSections, read_multicam
 from .option import (
     address,
     choice,
@@ -134,6 +135,7 @@ class Config:
     gateway: GatewayConfig | None = None
     access: AccessConfig = AccessConfig()
     printer: PrinterConfig | None = None
+    multicam: MultiCamSections = MultiCamSections()
     file: Path | None = attrs.field(default=None, eq=False)
 
     @property
@@ -180,8 +182,16 @@ SECTIONS: dict[str, type[Any]] = {
     "prusa_camera": PrusaCameraConfig,
     "gateway": GatewayConfig,
     "printer": PrinterConfig,
+    **MULTICAM,
 }
-NAMED = ("camera", "connect", "track", "prusa_camera")
+NAMED = (
+    "camera",
+    "connect",
+    "track",
+    "prusa_camera",
+    "multicam_device",
+    "multicam_camera",
+)
 
 
 def option_name(field: attrs.Attribute[Any]) -> str:
@@ -259,7 +269,7 @@ class _Reader:
         timelapse, tracks = self._read_tracks(sections, known)
         gateway = self._read_gateway(sections)
         kinds = {section.name.partition(" ")[0] for section in sections}
-        if not known and not kinds & {"prusa_camera", "gateway", "printer"}:
+        if not known and not kinds & {"prusa_camera", "gateway", "printer", "multicam"}:
             self._fail("there is no [camera NAME] section, so there is nothing to do")
         elif not known and timelapse is not None:
             self._fail(
@@ -278,6 +288,7 @@ class _Reader:
             gateway,
             self._read_access(sections),
             printer,
+            read_multicam(sections, known, self._build, self._fail, engine.port),
         )
 
     def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:

@@ -19,6 +19,7 @@ from .camera_methods import CameraMethods
 from .control.protocol import INVALID_PARAMS
 from .doctor.method import DoctorMethod
 from .errors import PrusacamError, RpcError, TimelapseError
+from .multicam_methods import MultiCamMethods
 from .print_job import parse_print_event
 from .printer_methods import PrinterMethods
 from .prusa_camera_methods import PrusaCameraMethods
@@ -67,6 +68,7 @@ class Methods:
             **CameraMethods(self._engine).table,
             **VideoMethods(self._engine).table,
             **PrusaCameraMethods(self._engine).table,
+            **MultiCamMethods(self._engine).table,
             **PrinterMethods(self._engine).table,
         }
 
@@ -95,6 +97,8 @@ class Methods:
             await self._engine.timelapse.handle(event)
         for camera in self._engine.prusa_cameras.values():
             await camera.handle(event)
+        if self._engine.multicam.controller is not None:
+            await self._engine.multicam.controller.handle(event)
 
     async def camera_list(self, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """The cameras with the addresses that browsers use."""

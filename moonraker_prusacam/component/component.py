@@ -39,6 +39,7 @@ NOTIFICATIONS = {
     "timelapse.event": "prusacam_timelapse",
     "connect.event": "prusacam_connect",
     "prusa_camera.event": "prusacam_prusa_camera",
+    "multicam.event": "prusacam_multicam",
     "printer.event": "prusacam_printer",
     "engine.event": "prusacam_engine",
 }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .camera_params import camera_params, stop_params, stream_params
 from .errors import LinkError
 from .link import CALL_TIMEOUT_S, UPLOAD_TIMEOUT_S
+from .multicam_endpoints import DEVICES_TIMEOUT_S, MULTICAM_ENDPOINTS
 from .printer_endpoints import PRINTER_ENDPOINTS, REGISTER_TIMEOUT_S
 from .prusa_camera_endpoints import (
     CAMERA_TIMEOUT_S,
@@ -95,6 +96,14 @@ class Endpoints:
                 method,
                 params,
                 timeout_s=REGISTER_TIMEOUT_S,
+            )
+        for request_type, path, method, params in MULTICAM_ENDPOINTS:
+            self._relay(
+                request_type,
+                f"{root}/{path}",
+                method,
+                params,
+                timeout_s=DEVICES_TIMEOUT_S,
             )
         for path in ("connect", "connect/status"):
             self._relay("GET", f"{root}/{path}", "connect.status")

@@ -50,6 +50,8 @@ class RemoteMethods:
             "prusacam_timelapse_frame": self._timelapse_frame,
             "prusacam_timelapse_render": self._timelapse_render,
             "prusacam_connect_upload": self._connect_upload,
+            "prusacam_multicam_start": self._multicam_start,
+            "prusacam_multicam_stop": self._multicam_stop,
         }.items():
             self._server.register_remote_method(name, method)
 
@@ -69,6 +71,13 @@ class RemoteMethods:
     def _connect_upload(self, /, camera: Any = None, **_: Any) -> None:
         params = {} if camera in (None, "", "None") else {"camera": str(camera)}
         self.post("connect.upload", params, UPLOAD_TIMEOUT_S)
+
+    def _multicam_start(self, /, delay: Any = None, **_: Any) -> None:
+        params = {} if delay in (None, "", "None") else {"delay": parse_delay(delay)}
+        self.post("multicam.start", params)
+
+    def _multicam_stop(self, /, **_: Any) -> None:
+        self.post("multicam.stop", {})
 
     def post(
         self, method: str, params: dict[str, Any], timeout_s: float = CALL_TIMEOUT_S
@@ -121,6 +130,16 @@ def is_true(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in TRUE_TEXTS
     return isinstance(value, int) and value != 0
+
+
+def parse_delay(value: object) -> object:
+    """A number from a text that is one; else what it was, for the engine to refuse."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def parse_layer(value: object) -> int | None:

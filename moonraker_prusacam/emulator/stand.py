@@ -75,6 +75,14 @@ consent: True
 server: {server}
 {printer_options}
 """
+MULTICAM_CONFIG = """\
+[multicam]
+record_prints: False
+discover: False
+
+[multicam_camera {camera}]
+port: 0
+"""
 PRUSA_CAMERA = "buddy"
 PRUSA_CAMERA_SPEED = 30.0
 """A frame of its timelapse every second."""
@@ -109,11 +117,13 @@ class Stand:
         panel_options: str = "",
         prusa_camera: bool = False,
         printer_options: str | None = None,
+        multicam: bool = False,
     ) -> None:
         """``panels``: the timelapse panels of Mainsail and Fluidd are served, too.
 
         ``panel_options`` stand in Moonraker's section ``[timelapse]``.
         ``prusa_camera``: a virtual one stands beside the other camera.
+        ``multicam``: the camera can be told to record.
         ``printer_options``: the printer goes to Prusa Connect, with these besides.
         """
         self.folder = folder
@@ -126,6 +136,7 @@ class Stand:
         self._camera_options = camera_options
         self._timelapse_options = timelapse_options
         self._printer_options = printer_options
+        self._has_multicam = multicam
         self._klippy_socket = klippy_socket = folder / "klippy.sock"
         self.printer = SimulatedPrinter(
             klippy_socket,
@@ -258,6 +269,7 @@ class Stand:
             )
             + self._prusa_camera_section()
             + self._printer_section()
+            + (MULTICAM_CONFIG.format(camera=CAMERA) if self._has_multicam else "")
         )
 
     def _prusa_camera_section(self) -> str:

@@ -38,6 +38,14 @@
     │   ├─ SignalingOptionError    a value out of its range       (ValueError)
     │   ├─ SignalingUnavailable    absent, silent, closed         (ConnectionError)
     │   └─ SignalingRefused        the server or the camera said no
+    ├─ MultiCamError               recording together with other devices
+    │   ├─ MultiCamMalformed       no message of the protocol     (ValueError)
+    │   ├─ MultiCamUnsupported     a command that is not known, or not done
+    │   ├─ MultiCamUnavailable     absent, silent, closed         (ConnectionError)
+    │   ├─ MultiCamRefused         the device said no
+    │   │   ├─ TimeNotSynchronized nobody has set its clock
+    │   │   └─ RecordingNotFound   no recording of that name      (LookupError)
+    │   └─ MultiCamOptionError     a value out of its range       (ValueError)
     ├─ ControlError                the control socket
     │   ├─ EngineUnavailable       nobody listens                 (ConnectionError)
     │   └─ RpcError                the peer answered with an error
@@ -105,6 +113,14 @@ from .host import FfmpegMissing as FfmpegMissing
 from .host import FileReadOnly as FileReadOnly
 from .host import InstallError as InstallError
 from .host import RootNeeded as RootNeeded
+from .multicam import MultiCamError as MultiCamError
+from .multicam import MultiCamMalformed as MultiCamMalformed
+from .multicam import MultiCamOptionError as MultiCamOptionError
+from .multicam import MultiCamRefused as MultiCamRefused
+from .multicam import MultiCamUnavailable as MultiCamUnavailable
+from .multicam import MultiCamUnsupported as MultiCamUnsupported
+from .multicam import RecordingNotFound as RecordingNotFound
+from .multicam import TimeNotSynchronized as TimeNotSynchronized
 from .printer import CommandFailed as CommandFailed
 from .printer import CommandRejected as CommandRejected
 from .printer import ControlError as ControlError

@@ -91,6 +91,7 @@ DROPPED: dict[str, str] = {
     "notify_button_event": "a macro's business",
     "notify_prusacam_connect": "the owner's uploads",
     "notify_prusacam_engine": "the owner's engine",
+    "notify_prusacam_multicam": "the owner's devices",
     "notify_prusacam_printer": "the owner's printer in Prusa Connect",
     "notify_prusacam_prusa_camera": "the owner's camera",
     "notify_service_state_changed": "services are hidden",

@@ -103,6 +103,9 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "server.prusacam.timelapse.retime",
         "server.prusacam.timelapse.rerender",
         "server.prusacam.timelapse.expire",
+        "server.prusacam.multicam.start",
+        "server.prusacam.multicam.stop",
+        "server.prusacam.multicam.collect",
         "server.prusacam.printer.register",
         "server.prusacam.printer.unregister",
         "server.prusacam.printer.ready",
@@ -159,6 +162,10 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "server.prusacam.connect.status",
         "server.prusacam.camera.stream",
         "server.prusacam.timelapse.retention",
+        # Where phones are in the network.
+        "server.prusacam.multicam.status",
+        "server.prusacam.multicam.devices",
+        "server.prusacam.multicam.sessions",
         # Whoever knows the code can take the printer into an account of theirs.
         "server.prusacam.printer",
         "server.prusacam.prusa_camera.status",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import commands, options
+from . import commands, multicam, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ DOCS = REPOSITORY / "docs"
 PAGES: dict[str, Callable[[str], str]] = {
     "configuration.md": options.written,
     "commands.md": commands.written,
+    "multicam-protocol.md": multicam.written,
 }
 
 

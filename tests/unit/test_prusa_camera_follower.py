@@ -12,21 +12,21 @@ import attrs
 import pytest
 
 from moonraker_prusacam.boot import boot_id
-from moonraker_prusacam.connect.prusa_camera.follower import (
+from moonraker_prusacam.connect.prusa_camera.job import job_name
+from moonraker_prusacam.print_follower import (
     Begin,
     Drop,
     End,
     Learn,
     PrintFollower,
 )
-from moonraker_prusacam.connect.prusa_camera.job import job_name
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.signals import StartOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from moonraker_prusacam.connect.prusa_camera.follower import Step
+    from moonraker_prusacam.print_follower import Step
 
 S = 10**9
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.connect.clock import SystemClock
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
+from moonraker_prusacam.print_follower import Begin, Drop, End, Learn, PrintFollower
 
 from .access import Access
 from .download import VideoDownload
 from .downloads import Downloads, Ears, Progress
-from .follower import Begin, Drop, End, Learn, PrintFollower
 from .job import Phase
 from .jobs import Jobs
 from .keeper import Keeper, Listeners
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.connect.clock import Clock
     from moonraker_prusacam.connect.signaling.messages import ClientTrigger, Status
+    from moonraker_prusacam.print_follower import Step
     from moonraker_prusacam.print_job import PrintEvent
     from moonraker_prusacam.prusa_camera_options import PrusaCameraConfig
     from moonraker_prusacam.secret import Secret
     from moonraker_prusacam.signals import StartOptions
 
     from .delivery import MakePreview
-    from .follower import Step
     from .job import Job
     from .viewer import CameraViewer
 

@@ -1,4 +1,4 @@
-# Which print a Prusa camera is to record.
+# Which print is recorded elsewhere.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from moonraker_prusacam.boot import boot_id
-from moonraker_prusacam.print_job import PrintEventKind
-from moonraker_prusacam.signals import BEGINNINGS, fits, outcome_of
+from .boot import boot_id
+from .print_job import PrintEventKind
+from .signals import BEGINNINGS, fits, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from moonraker_prusacam.print_job import PrintEvent, PrintState
-    from moonraker_prusacam.signals import PrintRecord, StartOptions
+    from .print_job import PrintEvent, PrintState
+    from .signals import PrintRecord, StartOptions
 
 
 @attrs.frozen

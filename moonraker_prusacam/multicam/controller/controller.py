@@ -1,0 +1,349 @@
+# Recordings of prints by several devices.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The owner of all that ``[multicam]`` is about.
+
+Signals of the printer and orders of people begin and end sessions; what devices are
+asked for that runs in the background, so that a print is never held up, whatever they
+do. One session records at a time, while those before it are collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
+from moonraker_prusacam.kernel_clock import read_clock
+from moonraker_prusacam.print_follower import Begin, Drop, End, Learn, PrintFollower
+from moonraker_prusacam.signals import StartOptions
+from moonraker_prusacam.tasks import TaskOwner
+
+from . import orders
+from .browser import Browser
+from .collector import Collector
+from .delivery import write_session_sidecar
+from .notice import message, progress_notice, session_notice, summary
+from .roster import Roster
+from .session import Phase, Session, TakeState, load_sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from moonraker_prusacam.multicam_options import (
+        Address,
+        MultiCamConfig,
+        MultiCamSections,
+    )
+    from moonraker_prusacam.print_follower import Step
+    from moonraker_prusacam.print_job import PrintEvent, PrintState
+
+    from .session import Take
+
+log = logging.getLogger(__name__)
+
+KEPT_SESSIONS = 50  # that are done
+PROGRESS_S = 2.0
+CLOCK_NOT_SET = "the clock of this host is not set, so offsets are guesses"
+
+
+class MultiCamController:
+    """Takes signals from ``start`` to ``aclose``."""
+
+    def __init__(
+        self,
+        sections: MultiCamSections,
+        config: MultiCamConfig,
+        sessions_path: Path,
+        videos_path: Callable[[], Path],
+        notify: Callable[[dict[str, Any]], None],
+        own: Callable[[], Iterable[tuple[str, Address]]] = tuple,
+    ) -> None:
+        self.config = config
+        self.roster = Roster(sections, own)
+        self._path = sessions_path
+        self._videos_path = videos_path
+        self._notify = notify
+        self._browser = Browser(self.roster) if config.discover else None
+        self._tasks = TaskOwner("multicam")
+        self._follower = PrintFollower(is_eager=config.record_prints)
+        self._collector = Collector(
+            config, sessions_path, videos_path, self._changed, self._progressed
+        )
+        self._sessions: list[Session] = []
+        self._starting: asyncio.Task[None] | None = None
+        self._printing: PrintState | None = None
+        self._told_s = 0.0
+        # Signals are served one after the other, in the order of their arrival.
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Take up what an earlier run left; raises MultiCamError."""
+        try:
+            self._sessions, odd = await asyncio.to_thread(load_sessions, self._path)
+        except OSError as error:
+            place = error.filename or self._path
+            raise MultiCamError(f"{place}: {error.strerror}") from error
+        for words in odd:
+            log.warning("MultiCam: left alone: %s", words)
+        if self._browser is not None:
+            self._browser.start()
+        await self._resume()
+
+    async def aclose(self) -> None:
+        """Stop; devices go on, and so do we after the next start. Idempotent."""
+        await self._tasks.aclose()
+        if self._browser is not None:
+            await self._browser.aclose()
+
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """All that are known, the oldest first."""
+        return [summary(session) for session in self._sessions]
+
+    @property
+    def recording(self) -> Session | None:
+        """The one that records now."""
+        found = [
+            session
+            for session in self._sessions
+            if session.record.phase is Phase.RECORDING
+        ]
+        return found[-1] if found else None
+
+    def status(self) -> dict[str, Any]:
+        """Devices and open sessions; nobody is asked for it."""
+        done = [s for s in self._sessions if s.record.phase is Phase.DONE]
+        return {
+            "record_prints": self.config.record_prints,
+            "devices": [
+                {
+                    "name": device.name,
+                    "address": str(device.address),
+                    "origin": device.origin,
+                }
+                for device in self.roster.devices
+            ],
+            "sessions": [summary(s) for s in self._sessions if s not in done],
+            "last": summary(done[-1]) if done else None,
+        }
+
+    async def handle(self, event: PrintEvent) -> None:
+        """Follow the printer."""
+        async with self._turn:
+            if event.print is not None:
+                self._printing = event.print if event.print.is_active else None
+            recording = self.recording
+            if recording is None or not recording.record.is_manual:
+                await self._take(self._follower.event(event))
+
+    async def start_recording(self, delay_s: float | None = None) -> Session:
+        """Record the print that runs; without one, until somebody says stop.
+
+        Raises MultiCamError.
+        """
+        async with self._turn:
+            if (session := self.recording) is None:
+                session = await self._begin_asked(delay_s)
+            return session
+
+    async def stop_recording(self) -> Session:
+        """End what records and collect it; raises MultiCamRefused if nothing does."""
+        async with self._turn:
+            session = self.recording
+            if session is None:
+                raise MultiCamRefused("nothing is recorded now")
+            if session.record.is_manual:
+                await self._over(session, "complete")
+            else:
+                await self._take(self._follower.render())
+            return session
+
+    async def collect(self, identity: str | None = None) -> Session:
+        """Fetch again what is missing of that session, else of the newest one.
+
+        Raises MultiCamRefused.
+        """
+        async with self._turn:
+            for session in reversed(self._sessions):
+                record = session.record
+                if identity not in (None, record.id) or record.phase is Phase.RECORDING:
+                    continue
+                if record.phase is Phase.COLLECTING:
+                    return session
+                missing = [t for t in record.takes if t.state is TakeState.FAILED]
+                if not missing and identity is None:
+                    continue
+                for take in missing:
+                    is_known = take.recording is not None
+                    take.state = TakeState.STOPPED if is_known else TakeState.ORDERED
+                    take.reason = ""
+                record.phase, record.over = Phase.COLLECTING, time.time()
+                await self._changed(session)
+                self._tasks.start("collect", self._collect(session))
+                return session
+        raise MultiCamRefused("there is no session with videos that are missing")
+
+    async def _resume(self) -> None:
+        """Go on with what was recorded, and collect what was over."""
+        open_ = [s for s in self._sessions if s.record.phase is not Phase.DONE]
+        recording = self.recording
+        for session in open_:
+            if session.record.phase is Phase.COLLECTING:
+                self._tasks.start("collect", self._collect(session))
+            elif session is not recording:
+                await self._over(session, "interrupted")
+        before = [s for s in self._sessions if s is not recording]
+        is_followed = recording is not None and not recording.record.is_manual
+        self._follower.resume(
+            recording.record if recording and is_followed else None,
+            before[-1].record if before else None,
+        )
+        if recording is not None:
+            work = self._start(recording, is_resumed=True)
+            self._starting = self._tasks.start("start", work)
+
+    async def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            session = self.recording
+            if isinstance(step, Begin):
+                if session is None:
+                    await self._begin(step)
+            elif session is None:
+                continue
+            elif isinstance(step, Learn):
+                if session.note_print(step.state, step.started_s):
+                    await self._save(session)
+            elif isinstance(step, End):
+                await self._over(session, step.outcome)
+            elif isinstance(step, Drop):
+                await self._over(session, "cancelled")
+
+    async def _begin_asked(self, delay_s: float | None) -> Session:
+        if not self.roster.devices:
+            raise MultiCamRefused("there is no device to record with")
+        if self._printing is not None:
+            options = StartOptions(True, "auto", time.monotonic_ns())
+            await self._take(self._follower.start(options))
+            if self.recording is not None:
+                self.recording.record.filename = self._printing.filename
+                await self._save(self.recording)
+        else:
+            await self._begin(Begin(), is_manual=True, delay_s=delay_s)
+        if (session := self.recording) is None:
+            raise MultiCamError("the recording could not be begun; see the log")
+        return session
+
+    async def _begin(
+        self, step: Begin, *, is_manual: bool = False, delay_s: float | None = None
+    ) -> None:
+        """Make a session and have all devices begin at one instant."""
+        takes = self.roster.takes()
+        if not takes:
+            log.info("MultiCam: there is no device to record this print with")
+            return
+        if delay_s is None:
+            delay_s = self.config.delay_s
+        clock = await asyncio.to_thread(read_clock)
+        try:
+            session = await asyncio.to_thread(
+                lambda: Session.create(
+                    self._path,
+                    is_manual=is_manual,
+                    filename=step.filename,
+                    print_started_s=step.started_s,
+                    is_clock_set=clock.is_synchronized,
+                    warning="" if clock.is_synchronized else CLOCK_NOT_SET,
+                    takes=takes,
+                )
+            )
+        except MultiCamError as error:
+            log.error("MultiCam: %s", error)  # noqa: TRY400
+            return
+        session.record.target = time.time() + delay_s
+        self._sessions.append(session)
+        self._starting = self._tasks.start("start", self._start(session))
+        await self._changed(session)
+
+    async def _start(self, session: Session, *, is_resumed: bool = False) -> None:
+        """Have each device begin that has not yet said that it records."""
+        record = session.record
+        target = record.target or time.time()
+        waiting = [take for take in record.takes if take.state is TakeState.ORDERED]
+
+        async def start(take: Take) -> None:
+            await orders.start(take, target, is_resumed=is_resumed)
+            await self._save(session)  # whom we have record must never be forgotten
+            if not take.is_over:
+                await orders.verify(take, target)
+            await self._changed(session)
+
+        await asyncio.gather(*map(start, waiting))
+        _drop_twins(record.takes)
+        await self._changed(session)
+
+    async def _over(self, session: Session, outcome: str) -> None:
+        """No more is recorded; what is there is collected in the background."""
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait([starting])
+        record = session.record
+        _drop_twins(record.takes)
+        record.phase, record.outcome, record.over = (
+            Phase.COLLECTING,
+            outcome,
+            time.time(),
+        )
+        await self._changed(session)
+        self._tasks.start("collect", self._collect(session))
+
+    async def _collect(self, session: Session) -> None:
+        await self._collector.collect(session)
+        record = session.record
+        record.phase, record.finished = Phase.DONE, time.time()
+        try:
+            await asyncio.to_thread(write_session_sidecar, session, self._videos_path())
+        except DiskRefused as error:
+            record.warning = str(error)
+        log.info("%s", message(session))
+        await self._changed(session)
+        await self._forget_old()
+
+    async def _forget_old(self) -> None:
+        done = [s for s in self._sessions if s.record.phase is Phase.DONE]
+        for session in done[:-KEPT_SESSIONS]:
+            self._sessions.remove(session)
+            await asyncio.to_thread(session.remove)
+
+    async def _changed(self, session: Session) -> None:
+        await self._save(session)
+        self._notify(session_notice(session))
+
+    async def _save(self, session: Session) -> None:
+        """Keep its record; a disk that does not take it must not stop anything."""
+        try:
+            await asyncio.to_thread(session.save)
+        except OSError as error:
+            log.error("MultiCam: %s: %s", session.path, error.strerror)  # noqa: TRY400
+
+    def _progressed(self, session: Session, take: Take) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= PROGRESS_S:
+            self._told_s = now_s
+            self._notify(progress_notice(session, take))
+
+
+def _drop_twins(takes: list[Take]) -> None:
+    """Of takes of one device under two names, only the first is stopped and fetched."""
+    known: dict[str, str] = {}
+    for take in takes:
+        if not take.device_id or take.state is TakeState.FAILED:
+            continue
+        first = known.setdefault(take.device_id, take.name)
+        if first != take.name:
+            take.fail(f"it is '{first}' under another name")

@@ -1,0 +1,194 @@
+# What devices are told, and what they make of it.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start and stop of one device's take.
+
+Neither ever raises: a device that is dead or lies spoils its own take and no other. A
+START may be said twice, since devices that record say that they do. A STOP is said only
+to devices that record: some never answer it when they do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from moonraker_prusacam.errors import MultiCamError, TimeNotSynchronized
+from moonraker_prusacam.multicam.protocol.commands import CommandMessage
+from moonraker_prusacam.multicam.protocol.vocabulary import DeviceStatus
+
+from .exchange import ask, ask_files, ask_status, retried
+from .session import TakeState
+
+if TYPE_CHECKING:
+    from moonraker_prusacam.multicam.protocol.responses import (
+        FileMetadata,
+        StatusResponse,
+    )
+
+    from .exchange import Exchange
+    from .session import Take
+
+log = logging.getLogger(__name__)
+
+VERIFY_AFTER_S = 1.0  # after the instant
+MAX_WAIT_S = 61.0  # the longest delay, and a second
+POLL_S = 2.0  # while a device makes its file final
+CREATION_SLACK_S = 5.0
+"""A file of this session may have been created so long before the order."""
+BUSY = frozenset({DeviceStatus.RECORDING, DeviceStatus.STOPPING})
+
+
+async def start(take: Take, target: float, *, is_resumed: bool = False) -> None:
+    """Order the start at ``target``; ``is_resumed``: it may have been ordered before.
+
+    What somebody else has it record is theirs, and neither ended nor fetched.
+    """
+    try:
+        exchange = await retried(lambda: ask_status(take.address))
+        _note_device(take, exchange)
+        if not _records(exchange.answer):
+            await _order(take, target)
+        elif not is_resumed:
+            take.fail("it records already, for somebody else")
+        elif take.accepted is None:
+            take.is_offset_unknown = True
+            take.warning = "this host was restarted while it began"
+    except MultiCamError as error:
+        take.fail(str(error))
+
+
+async def verify(take: Take, target: float) -> None:
+    """See after the instant that it records; if not, order it once more."""
+    try:
+        await _until(target + VERIFY_AFTER_S)
+        if not await _is_recording(take):
+            await _order(take, target)
+            if not await _is_recording(take):
+                take.fail("it took the order, but does not record")
+    except MultiCamError as error:
+        take.fail(str(error))
+
+
+async def stop(
+    take: Take, ordered: float, target: float | None, timeout_s: float
+) -> None:
+    """Have the device end what it records, and learn what its file is called.
+
+    Before the instant ``target`` that is no use: some devices refuse, and begin all
+    the same. Raises MultiCamUnavailable while it is away; what else goes wrong ends
+    the take.
+    """
+    await _until((target or 0.0) + VERIFY_AFTER_S)
+    told = (await retried(lambda: ask_status(take.address))).answer
+    if told.status == DeviceStatus.STOPPING:
+        await _wait_until_stopped(take, timeout_s)
+    elif _records(told):
+        try:
+            command = CommandMessage.stop_recording()
+            answer = (await ask(take.address, command, timeout_s)).answer
+            answer.check()
+            _note_file(take, answer)
+        except MultiCamError as error:
+            # It may have stopped all the same, and its answer be lost.
+            log.info("MultiCam device %s: %s", take.name, error)
+            take.reason = str(error)
+    if take.recording is None:
+        await _find(take, ordered)
+    if take.recording is None:
+        take.fail(take.reason or "it has no recording of this session")
+        return
+    take.state, take.stopped, take.reason = TakeState.STOPPED, time.time(), ""
+
+
+async def _order(take: Take, target: float) -> None:
+    """Say START; raises MultiCamError when the device says no, or nothing at all."""
+    try:
+        accepted = await _say_start(take, target)
+    except TimeNotSynchronized:
+        # Such a device begins at once, whatever instant it is given, if that is past
+        # by its own clock.
+        await _until(target)
+        exchange = await ask_status(take.address)
+        accepted = await _say_start(take, exchange.answer.timestamp)
+        take.is_offset_unknown = True
+        take.warning = "its clock is not set, so it began when it heard of it"
+    take.accepted = accepted
+    take.late_s = max(0.0, accepted - target)
+
+
+async def _say_start(take: Take, timestamp: float) -> float:
+    """When the device had taken the order, at the latest; raises MultiCamError."""
+    command = CommandMessage.start_recording(timestamp)
+    exchange = await ask(take.address, command)
+    exchange.answer.check()
+    return exchange.received
+
+
+async def _is_recording(take: Take) -> bool:
+    answer = (await retried(lambda: ask_status(take.address))).answer
+    answer.check()
+    is_recording = _records(answer)
+    # The oldest phones of one kind say no more while they record.
+    is_recording |= answer.status == DeviceStatus.COMMAND_RECEIVED
+    if is_recording:
+        take.state = TakeState.RECORDING
+    return is_recording
+
+
+async def _until(instant: float) -> None:
+    """Wait for it, but not for hours because somebody has set the clock back."""
+    await asyncio.sleep(min(MAX_WAIT_S, max(0.0, instant - time.time())))
+
+
+def _records(answer: StatusResponse) -> bool:
+    return answer.isRecording or answer.status in BUSY
+
+
+def _note_device(take: Take, exchange: Exchange) -> None:
+    answer = exchange.answer
+    take.device_id, take.device_type = answer.deviceId, answer.deviceType or ""
+    take.dialect = "" if answer.dialect is None else answer.dialect.value
+    take.clock_offset_s = round(exchange.clock_offset_s, 4)
+    take.clock_uncertainty_s = round(exchange.uncertainty_s, 4)
+
+
+def _note_file(take: Take, answer: StatusResponse) -> None:
+    take.file_id, take.file_name = answer.fileId or None, answer.fileName or None
+    take.told_bytes = answer.fileSize
+
+
+async def _wait_until_stopped(take: Take, timeout_s: float) -> None:
+    """Ask until the device is done, or its time is over; raises MultiCamError."""
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        await asyncio.sleep(POLL_S)
+        if (await retried(lambda: ask_status(take.address))).answer.status not in BUSY:
+            return
+
+
+async def _find(take: Take, ordered: float) -> None:
+    """Look for the recording among the device's files: the newest since the order.
+
+    Raises MultiCamUnavailable.
+    """
+    try:
+        listed = await ask_files(take.address)
+    except MultiCamError as error:
+        if error.retryable:
+            raise
+        take.reason = take.reason or str(error)
+        return
+    since = ordered + (take.clock_offset_s or 0.0) - CREATION_SLACK_S
+    recent = [file for file in listed.files if file.creationDate >= since]
+    if recent:
+        newest = max(recent, key=_created)
+        take.file_id, take.file_name = newest.fileId, newest.fileName
+        take.told_bytes = newest.fileSize
+
+
+def _created(file: FileMetadata) -> float:
+    return file.creationDate

@@ -1,0 +1,122 @@
+# Who records with us.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices with a section, cameras of ours, and those that announce themselves.
+
+What is announced where a device with a section listens is that device. One that has
+two names is recognised by its id when it is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from moonraker_prusacam.errors import MultiCamError
+
+from .exchange import ask_status
+from .session import Take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from moonraker_prusacam.multicam_options import Address, MultiCamSections
+
+MAX_ANNOUNCED = 64
+
+
+@attrs.frozen
+class Device:
+    """A device and where it was heard of: ``section``, ``camera`` or ``announced``."""
+
+    name: str
+    address: Address
+    origin: str
+    file_key: str = "auto"
+
+
+class Roster:
+    """All devices that are known now."""
+
+    def __init__(
+        self,
+        sections: MultiCamSections,
+        own: Callable[[], Iterable[tuple[str, Address]]] = tuple,
+    ) -> None:
+        self._sections = sections
+        self._own = own
+        self._announced: dict[str, Device] = {}
+
+    def announce(self, name: str, address: Address) -> None:
+        """A device tells its address, or that it has another."""
+        if name in self._announced or len(self._announced) < MAX_ANNOUNCED:
+            self._announced[name] = Device(name, address, "announced")
+
+    def withdraw(self, name: str) -> None:
+        """A device says that it leaves."""
+        self._announced.pop(name, None)
+
+    @property
+    def devices(self) -> list[Device]:
+        """Those with a section, cameras of ours, then those that are announced."""
+        known = [
+            Device(device.name, device.address, "section", device.file_key)
+            for device in self._sections.devices
+        ]
+        known += [Device(name, address, "camera") for name, address in self._own()]
+        known += self._announced.values()
+        found: dict[Address, Device] = {}
+        for device in known:
+            found.setdefault(device.address, device)
+        limit = self._sections.multicam.max_devices if self._sections.multicam else 0
+        return list(found.values())[:limit]
+
+    def takes(self) -> list[Take]:
+        """A take of each device, for a session that begins; names are all different."""
+        takes: dict[str, Take] = {}
+        for device in self.devices:
+            name, number = device.name, 1
+            while name in takes:
+                number += 1
+                name = f"{device.name} {number}"
+            takes[name] = Take(
+                name=name,
+                host=device.address.host,
+                port=device.address.port,
+                file_key=device.file_key,
+            )
+        return list(takes.values())
+
+    async def look(self) -> list[dict[str, Any]]:
+        """Ask all devices how they are; each answers, or is told why it did not."""
+        return list(await asyncio.gather(*map(_look, self.devices)))
+
+
+async def _look(device: Device) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": device.name,
+        "address": str(device.address),
+        "origin": device.origin,
+    }
+    try:
+        exchange = await ask_status(device.address)
+    except MultiCamError as error:
+        return {**told, "state": "unavailable", "reason": str(error)}
+    answer = exchange.answer
+    return {
+        **told,
+        "state": answer.status,
+        "reason": answer.message or "",
+        "recording": answer.isRecording,
+        "device_id": answer.deviceId,
+        "device_type": answer.deviceType or "",
+        "dialect": "" if answer.dialect is None else answer.dialect.value,
+        "battery_level": answer.batteryLevel,
+        "clock_offset_s": round(exchange.clock_offset_s, 4),
+        "clock_uncertainty_s": round(exchange.uncertainty_s, 4),
+        "asked": round(time.time(), 3),
+    }

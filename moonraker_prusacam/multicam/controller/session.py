@@ -1,0 +1,247 @@
+# One recording by several devices.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session: who records from which instant on, and what became of each, on disk.
+
+Devices record without us, so a session outlives the engine and the host: whoever comes
+next finds here whom to stop, and what to fetch from whom. Each step can be done again.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+import shutil
+import threading
+import time
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import cattrs
+
+from moonraker_prusacam.boot import boot_id
+from moonraker_prusacam.durable import sync_directory, write_file
+from moonraker_prusacam.errors import MultiCamError
+from moonraker_prusacam.multicam_options import Address
+
+from .download import Recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from moonraker_prusacam.print_job import PrintState
+
+SCHEMA = 1
+RECORD = "session.json"
+IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
+MAX_RECORD_BYTES = 1 << 20
+OUR_TYPE = "Linux:Klipper"
+FIRST_FRAME = re.compile(r"_(\d{13})$")
+
+
+class Phase(enum.StrEnum):
+    """What is to come; the last is the end."""
+
+    RECORDING = "recording"
+    COLLECTING = "collecting"
+    DONE = "done"
+
+
+class TakeState(enum.StrEnum):
+    """How far a device's part is; the last two are ends."""
+
+    ORDERED = "ordered"  # it may record, or not know of it
+    RECORDING = "recording"  # it said so after the instant
+    STOPPED = "stopped"  # its file is final, and is to be fetched
+    COLLECTED = "collected"
+    FAILED = "failed"
+
+
+ENDS = frozenset({TakeState.COLLECTED, TakeState.FAILED})
+
+
+@attrs.define(kw_only=True)
+class Take:
+    """A device's part in a session; times are unix seconds of this host."""
+
+    name: str
+    host: str
+    port: int
+    file_key: str = "auto"
+    state: TakeState = TakeState.ORDERED
+    device_id: str = ""
+    device_type: str = ""
+    dialect: str = ""
+    clock_offset_s: float | None = None  # the device's clock minus ours
+    clock_uncertainty_s: float | None = None
+    accepted: float | None = None
+    late_s: float = 0.0  # its start was accepted after the instant
+    is_offset_unknown: bool = False  # nobody knows when it began
+    warning: str = ""
+    stopped: float | None = None
+    file_id: str | None = None
+    file_name: str | None = None
+    told_bytes: int | None = None
+    received_bytes: int = 0
+    size_bytes: int | None = None
+    sha256: str = ""
+    suffix: str = ""
+    video: str | None = None
+    reason: str = ""
+
+    @property
+    def address(self) -> Address:
+        """Where the device listens."""
+        return Address(self.host, self.port)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is no more to be done."""
+        return self.state in ENDS
+
+    @property
+    def recording(self) -> Recording | None:
+        """What to ask for, None before it is known."""
+        if self.file_id is None and self.file_name is None:
+            return None
+        by_id, by_name = self.file_id, self.file_name
+        if self.file_key == "fileName":
+            return Recording(None, by_name or by_id)
+        if self.file_key == "fileId":
+            return Recording(by_id or by_name, None)
+        return Recording(by_id or by_name, by_name or by_id)
+
+    def offset_s(self, target: float | None) -> float | None:
+        """When the video begins, after the instant ``target``, by our clock.
+
+        A camera of ours names its files by the moment of the first frame. Others begin
+        at the instant of their own clock. None where nobody knows.
+        """
+        if self.clock_offset_s is None or target is None:
+            return None
+        named = FIRST_FRAME.search(self.file_id or "")
+        if self.device_type == OUR_TYPE and named:
+            return round(int(named[1]) / 1e3 - self.clock_offset_s - target, 4)
+        if self.is_offset_unknown:
+            return None
+        return round(self.late_s or -self.clock_offset_s, 4)
+
+    def fail(self, reason: str) -> None:
+        """It gives no video."""
+        self.state, self.reason = TakeState.FAILED, reason
+
+
+@attrs.define(kw_only=True)
+class SessionRecord:
+    """What ``session.json`` holds; times are unix seconds but ``print_started_s``."""
+
+    schema: int = SCHEMA
+    id: str
+    phase: Phase = Phase.RECORDING
+    created: float
+    boot_id: str
+    is_manual: bool = False  # ends when somebody says so, not with a print
+    filename: str = ""
+    print_started_s: float | None = None  # monotonic, of that boot
+    slicer: dict[str, Any] = attrs.field(factory=dict)
+    target: float | None = None  # the instant
+    is_clock_set: bool | None = None  # of this host, when the order was given
+    outcome: str | None = None
+    over: float | None = None
+    finished: float | None = None
+    takes: list[Take] = attrs.field(factory=list)
+    sidecar: str | None = None
+    warning: str = ""
+
+
+class Session:
+    """The directory of one session."""
+
+    def __init__(self, path: Path, record: SessionRecord) -> None:
+        self.path = path
+        self.record = record
+        self._saving = threading.Lock()
+
+    @classmethod
+    def create(cls, sessions_path: Path, **known: Any) -> Session:
+        """Make a new directory; raises MultiCamError."""
+        identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        record = SessionRecord(
+            id=identity, created=time.time(), boot_id=boot_id(), **known
+        )
+        session = cls(sessions_path / identity, record)
+        try:
+            session.path.mkdir(parents=True)
+            sync_directory(sessions_path)
+            session.save()
+        except OSError as error:
+            session.remove()
+            raise MultiCamError(f"{session.path}: {error.strerror}") from error
+        return session
+
+    @classmethod
+    def load(cls, path: Path) -> Session:
+        """Read a directory; raises MultiCamError when it is none of ours."""
+        try:
+            with (path / RECORD).open("rb") as file:
+                fields = json.loads(file.read(MAX_RECORD_BYTES))
+            record = cattrs.structure(fields, SessionRecord)
+        except OSError as error:
+            raise MultiCamError(f"{path}: {error.strerror}") from error
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+            cattrs.BaseValidationError,
+        ) as error:
+            raise MultiCamError(f"{path / RECORD} is damaged") from error
+        if record.schema > SCHEMA:
+            raise MultiCamError(f"{path / RECORD} was written by a newer version")
+        return cls(path, record)
+
+    def part(self, take: Take) -> Path:
+        """Where the video of ``take`` is while it comes."""
+        return self.path / f"{self.record.takes.index(take)}.part"
+
+    def note_print(self, state: PrintState, started_s: float) -> bool:
+        """Take over what is known of the print; whether that is more than before."""
+        record = self.record
+        before = (record.filename, record.print_started_s, record.slicer)
+        record.filename = record.filename or state.filename
+        if record.print_started_s is None:
+            record.print_started_s = started_s
+        record.slicer = state.file or record.slicer
+        return before != (record.filename, record.print_started_s, record.slicer)
+
+    def save(self) -> None:
+        """Write the record, whole or not at all; raises OSError."""
+        with self._saving:  # what is written last is what is true last
+            text = json.dumps(cattrs.unstructure(self.record), indent=1)
+            write_file(self.path / RECORD, text.encode())
+
+    def remove(self) -> None:
+        """Remove the whole directory."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def load_sessions(sessions_path: Path) -> tuple[list[Session], list[str]]:
+    """All sessions, the oldest first, and what is wrong with others; raises OSError."""
+    boot_id()  # reads a file, so not later on the event loop
+    sessions_path.mkdir(parents=True, exist_ok=True)
+    sessions, odd = [], []
+    for path in sorted(sessions_path.iterdir()):
+        if not (path.is_dir() and IDENTITY.fullmatch(path.name)):
+            continue
+        try:
+            sessions.append(Session.load(path))
+        except MultiCamError as error:
+            if (path / RECORD).exists():
+                odd.append(str(error))
+            else:
+                with suppress(OSError):
+                    shutil.rmtree(path)  # it never got its record
+    return sessions, odd

@@ -1,0 +1,96 @@
+# Recordings together with other devices, as parts of the engine.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts MultiCam's sides together: cameras of ours as devices, and who directs all.
+
+Our own devices are directed over the loopback device, as any other, so that a camera
+of ours begins by the same message and the same clock as a phone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from .errors import MultiCamRefused
+from .multicam.controller import MultiCamController
+from .multicam.device.service import DeviceService
+from .multicam_options import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from .camera import Camera
+    from .config import Config
+
+NO_SECTION = "there is no [multicam] section in prusacam.conf"
+
+
+class SyncedRecording:
+    """What of MultiCam is configured, from ``start`` to ``aclose``."""
+
+    def __init__(
+        self,
+        config: Config,
+        cameras: Mapping[str, Camera],
+        videos_path: Callable[[], Path],
+        notify: Callable[[dict[str, Any]], None],
+    ) -> None:
+        sections, state_path = config.multicam, config.engine.state_path
+        self.devices = [
+            DeviceService(section, cameras[section.camera], state_path / "multicam")
+            for section in sections.cameras
+        ]
+        self.controller: MultiCamController | None = None
+        if sections.multicam is not None:
+            self.controller = MultiCamController(
+                sections,
+                sections.multicam,
+                state_path / "multicam_sessions",
+                videos_path,
+                notify,
+                self._own,
+            )
+
+    async def start(self) -> None:
+        """Listen, then direct; raises MultiCamError."""
+        for device in self.devices:
+            device.start()
+        if self.controller is not None:
+            await self.controller.start()
+
+    async def aclose(self) -> None:
+        """Stop; what other devices record they go on with. Idempotent."""
+        if self.controller is not None:
+            await self.controller.aclose()
+        for device in self.devices:
+            await device.aclose()
+
+    def required(self) -> MultiCamController:
+        """The controller; raises MultiCamRefused with why there is none."""
+        if self.controller is None:
+            raise MultiCamRefused(NO_SECTION)
+        return self.controller
+
+    def status(self) -> dict[str, Any]:
+        """How all of it stands; nobody is asked for it."""
+        told: dict[str, Any] = {"devices": [], "sessions": [], "last": None}
+        if self.controller is not None:
+            told = self.controller.status()
+        return {
+            "enabled": self.controller is not None,
+            **told,
+            "cameras": [device.status() for device in self.devices],
+        }
+
+    def _own(self) -> Iterator[tuple[str, Address]]:
+        """Name and address of each camera of ours that listens already."""
+        for device in self.devices:
+            if device.server is None or not device.ready.is_set():
+                continue
+            host = device.config.host
+            if (bound := ipaddress.ip_address(host)).is_unspecified:
+                host = "127.0.0.1" if bound.version == 4 else "::1"
+            yield device.config.camera, Address(host, device.server.port)

@@ -1,0 +1,102 @@
+# A controller of recordings over a folder, for tests.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Events of a print go in, sessions and videos come out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from moonraker_prusacam.multicam.controller import MultiCamController
+from moonraker_prusacam.multicam_options import (
+    Address,
+    MultiCamConfig,
+    MultiCamDeviceConfig,
+    MultiCamSections,
+)
+from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
+from tests.support.multicam_peer import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+TIMEOUT_S = 10.0
+CONFIG = MultiCamConfig(
+    delay_s=0.5, discover=False, stop_timeout_s=1.0, collect_timeout_s=10.0
+)
+PRINTING = PrintState("printing", "cube.gcode", 0.0, None, None)
+COMPLETE = attrs.evolve(PRINTING, state="complete")
+
+
+class Bench:
+    """A controller over a folder, with what it told."""
+
+    def __init__(
+        self, folder: Path, addresses: Sequence[Address], config: MultiCamConfig
+    ) -> None:
+        self.videos, self.sessions = folder / "videos", folder / "sessions"
+        self.told = asyncio.Event()
+        devices = tuple(
+            MultiCamDeviceConfig(f"device{number}", address=address)
+            for number, address in enumerate(addresses)
+        )
+        self.controller = MultiCamController(
+            MultiCamSections(config, devices),
+            config,
+            self.sessions,
+            lambda: self.videos,
+            lambda _: self.told.set(),
+        )
+
+    async def event(self, kind: str, state: PrintState | None) -> None:
+        await self.controller.handle(
+            PrintEvent(PrintEventKind(kind), state, time.monotonic_ns())
+        )
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not condition():
+                self.told.clear()
+                await self.told.wait()
+
+    @property
+    def session(self) -> dict[str, Any]:
+        return self.controller.sessions[-1]
+
+    def device(self, number: int) -> dict[str, Any]:
+        told: dict[str, Any] = self.session["devices"][number]
+        return told
+
+    async def started(self) -> None:
+        await self.until(
+            lambda: all(take["state"] != "ordered" for take in self.session["devices"])
+        )
+
+    async def done(self) -> None:
+        await self.until(lambda: self.session["state"] == "done")
+
+    def sidecar(self) -> dict[str, Any]:
+        text = (self.videos / self.session["sidecar"]).read_text()
+        content: dict[str, Any] = json.loads(text)
+        return content
+
+
+@asynccontextmanager
+async def bench(
+    folder: Path, *peers: Peer | Address, config: MultiCamConfig = CONFIG
+) -> AsyncIterator[Bench]:
+    addresses = [peer.address if isinstance(peer, Peer) else peer for peer in peers]
+    made = Bench(folder, addresses, config)
+    await made.controller.start()
+    try:
+        yield made
+    finally:
+        await made.controller.aclose()

@@ -1,0 +1,102 @@
+# Tests of the sections about recordings with other devices.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from moonraker_prusacam import config
+from moonraker_prusacam.errors import ConfigErrors
+from moonraker_prusacam.multicam_options import Address, device_address
+
+DEVICE = "[multicam]\n[multicam_device a]\naddress: x\n"
+TWO_CAMERAS = "[camera a]\nsource: test:\n[camera b]\nsource: test:\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("192.168.1.20", Address("192.168.1.20", 8080)),
+        ("192.168.1.20:9000", Address("192.168.1.20", 9000)),
+        ("phone.local", Address("phone.local", 8080)),
+        ("phone:1", Address("phone", 1)),
+        ("[fe80::1%eth0]:8090", Address("fe80::1%eth0", 8090)),
+        ("[::1]", Address("::1", 8080)),
+    ],
+)
+def test_address_when_it_is_one_then_read(written: str, expected: Address) -> None:
+    assert device_address(written) == expected
+    assert device_address(str(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        ":8080",
+        "phone:",
+        "phone:0",
+        "phone:65536",
+        "phone:99999999999999",
+        "phone:-1",
+        "phone:²",
+        "fe80::1",
+        "[phone]:80",
+        "[::1]80",
+        "http://phone",
+        "phone/x",
+        "a b",
+        "300.1.1.1",
+        "1.2.3",
+        "-x",
+        "x..y",
+        "x" * 300,
+    ],
+)
+def test_address_when_it_is_none_then_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        device_address(written)
+
+
+def test_multicam_when_alone_then_enough_for_an_engine() -> None:
+    made = config.loads(
+        "[multicam]\n[multicam_device pixel]\naddress: 10.0.0.7"
+    ).multicam
+    assert made.multicam is not None
+    assert made.multicam.delay_s == 3.0
+    assert [str(device.address) for device in made.devices] == ["10.0.0.7:8080"]
+
+
+def test_camera_when_it_is_a_device_then_its_port_is_none_of_streamers() -> None:
+    made = config.loads("[camera a]\nsource: test:\n[multicam_camera a]").multicam
+    assert [(camera.camera, camera.port) for camera in made.cameras] == [("a", 8090)]
+    assert made.multicam is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[multicam_device a]\naddress: b", "needs a [multicam] section"),
+        ("[multicam]\n[multicam_device a]", "option 'address' is missing"),
+        (
+            f"{DEVICE}[multicam_device b]\naddress: x:8080",
+            "has the address of [multicam_device a]",
+        ),
+        ("[multicam]\n[multicam_camera a]", "there is no [camera a]"),
+        (
+            "[camera a]\nsource: test:\n[multicam_camera a]\nport: 8081",
+            "has the port of [engine]",
+        ),
+        (
+            f"{TWO_CAMERAS}[multicam_camera a]\n[multicam_camera b]",
+            "has the port of [multicam_camera a]",
+        ),
+        ("[multicam]\ndelay: nan", "is not from 0.5 to 60"),
+        ("[multicam x]", "takes no name"),
+    ],
+)
+def test_section_when_it_makes_no_sense_then_told(text: str, told: str) -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        config.loads(text)
+    assert told in str(caught.value)

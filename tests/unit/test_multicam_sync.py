@@ -1,0 +1,144 @@
+# Phones and a camera of ours, from one instant on.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our controller has virtual devices of three kinds and a camera of ours record."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import subprocess
+import time
+from contextlib import AsyncExitStack
+from statistics import median
+from typing import TYPE_CHECKING
+
+from moonraker_prusacam import mp4
+from moonraker_prusacam.emulator.multicam import VirtualDevice
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.multicam.controller import MultiCamController, orders
+from moonraker_prusacam.multicam_options import (
+    Address,
+    MultiCamConfig,
+    MultiCamDeviceConfig,
+    MultiCamSections,
+)
+from tests.support.mp4 import movie
+from tests.support.multicam_device import FPS, WAIT_S, stage
+from tests.support.staged_source import StagedSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from moonraker_prusacam.multicam.controller.session import Session
+
+log = logging.getLogger(__name__)
+
+KINDS = ("published", "iphone", "android")
+ROUNDS = 3
+CONFIG = MultiCamConfig(delay_s=0.5, discover=False)
+
+
+async def test_session_when_phones_and_our_camera_record_then_begin_within_a_frame(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
+    monkeypatch.setattr(orders, "POLL_S", 0.05)
+    apart_s: list[float] = []
+    async with AsyncExitStack() as stack:
+        phones = [
+            await stack.enter_async_context(
+                VirtualDevice(kind, fps=FPS, content=movie())
+            )
+            for kind in KINDS
+        ]
+        standing = await stack.enter_async_context(stage(tmp_path / "device"))
+        ports = [*(phone.port for phone in phones), standing.port]
+        sections = MultiCamSections(
+            CONFIG,
+            tuple(
+                MultiCamDeviceConfig(name, address=Address("127.0.0.1", port))
+                for name, port in zip((*KINDS, "ours"), ports, strict=True)
+            ),
+        )
+        told = asyncio.Event()
+        videos = tmp_path / "videos"
+        controller = MultiCamController(
+            sections, CONFIG, tmp_path / "s", lambda: videos, lambda _: told.set()
+        )
+        await controller.start()
+        stack.push_async_callback(controller.aclose)
+
+        async def until(session: Session, state: str, phase: str) -> None:
+            """Wait until all devices are so far, and the session is."""
+            async with asyncio.timeout(WAIT_S):
+                while session.record.phase != phase or any(
+                    take.state != state for take in session.record.takes
+                ):
+                    told.clear()
+                    await told.wait()
+
+        for _ in range(ROUNDS):
+            takes = (session := await controller.start_recording()).record.takes
+            await until(session, "recording", "recording")
+            target_s = session.record.target
+            assert target_s is not None
+            device = standing.service.device
+            assert device is not None
+            assert device.recording is not None
+            assert device.recording.first is not None
+            ours_s = device.recording.first.unix_s
+            begun_s = [phone.shutter.first_frame_s() for phone in phones]
+            assert ours_s >= target_s
+            # Each is late by what its next frame takes: less than one interval.
+            apart_s += [abs(ours_s - each) for each in begun_s]
+            await controller.stop_recording()
+            await until(session, "collected", "done")
+            ours = takes[-1]
+            assert ours.file_name is not None
+            kept = tmp_path / "device" / "bed" / ours.file_name
+            octets = await asyncio.to_thread(kept.read_bytes)
+            assert ours.sha256 == hashlib.sha256(octets).hexdigest()
+    log.info("ms apart from ours: %s", [round(each * 1e3, 1) for each in apart_s])
+    assert median(apart_s) < 1 / FPS
+
+
+async def test_recording_when_shown_then_pictures_and_their_times_are_the_cameras(
+    tmp_path: Path,
+) -> None:
+    source = StagedSource()
+    async with stage(tmp_path, source=source) as standing:
+        await source.running(1)
+        device = standing.service.device
+        assert device is not None
+        client = await standing.client()
+        source.send()
+        begin_s = time.time()
+        source.send()
+        await client.ask("START_RECORDING", timestamp=begin_s)
+        for _ in range(4):
+            await asyncio.sleep(0.03)  # a camera's pace, which the file must show
+            source.send()
+        stopped = await client.ask("STOP_RECORDING")
+        times_s = [frame.first_ns / 1e9 for frame in device.ring.since(0)]
+    path = tmp_path / "bed" / stopped["fileName"]
+    track = await asyncio.to_thread(mp4.read_track, path)
+    assert track.frames == 5
+    begins = await asyncio.to_thread(_shown_s, path)
+    recorded = [each - times_s[-5] for each in times_s[-5:]]
+    assert all(abs(a - b) < 1e-4 for a, b in zip(begins, recorded, strict=True))
+
+
+def _shown_s(path: Path) -> list[float]:
+    """When ffmpeg shows each picture, which it has decoded."""
+    show = [str(find_ffmpeg(None)), "-i", str(path), "-vf", "showinfo", "-f", "null"]
+    done = subprocess.run([*show, "-vsync", "passthrough", "-"], capture_output=True)
+    assert done.returncode == 0
+    found = re.findall(rb"pts_time:\s*([0-9.]+)", done.stderr)
+    return [float(each) for each in found]
