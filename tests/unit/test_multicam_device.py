@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import threading
 import time
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,22 @@ import pytest
 
 from moonraker_prusacam import mp4
 from moonraker_prusacam.multicam.device import device as device_module
-from tests.support.multicam_device import FPS, NOT_SET, WAIT_S, Client, Stage, stage
+from moonraker_prusacam.multicam.device.movie import Movie
+from tests.support.multicam_device import (
+    FPS,
+    NOT_SET,
+    WAIT_S,
+    Client,
+    Stage,
+    command_octets,
+    stage,
+)
 from tests.support.staged_source import StagedSource
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from moonraker_prusacam.multicam.device.ring import RingFrame
 
 log = logging.getLogger(__name__)
 
@@ -281,6 +293,51 @@ async def test_device_when_disk_is_full_then_recording_ends_and_stop_gives_it(
         path = tmp_path / "bed" / stopped["fileName"]
         await asyncio.to_thread(mp4.check_whole, path)
         assert (await client.ask("STOP_RECORDING"))["status"] == "error"
+
+
+async def test_device_when_disk_is_full_at_the_begin_then_start_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(tmp_path) as standing:
+        monkeypatch.setattr(
+            "moonraker_prusacam.disk.DiskGuard.lacking_for", lambda *_: 5 << 20
+        )
+        client = await standing.client()
+        answer = await client.ask("START_RECORDING", timestamp=time.time())
+        assert (answer["status"], answer["isRecording"]) == ("error", False)
+        assert answer["message"] == "the disk lacks 5 MiB"
+        assert (await client.ask("DEVICE_STATUS"))["status"] == "ready"
+    assert list((tmp_path / "bed").iterdir()) == []
+
+
+async def test_device_when_stopped_at_its_first_frame_then_gives_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creating, go_on = threading.Event(), threading.Event()
+    create = Movie.create
+
+    def slowly(path: Path, first: RingFrame) -> Movie:
+        creating.set()
+        assert go_on.wait(WAIT_S)
+        return create(path, first)
+
+    monkeypatch.setattr(Movie, "create", slowly)
+    async with stage(tmp_path) as standing:
+        client = await standing.client()
+        await client.ask("START_RECORDING", timestamp=time.time() + 0.05)
+        assert await asyncio.to_thread(creating.wait, WAIT_S)
+        await client.send(command_octets("STOP_RECORDING"))
+        other = await standing.client()
+        async with asyncio.timeout(WAIT_S):
+            while (await other.ask("DEVICE_STATUS"))["status"] != "stopping":
+                await standing.frame()
+        refused = await other.ask("START_RECORDING", timestamp=time.time())
+        assert (refused["status"], refused["isRecording"]) == ("error", True)
+        go_on.set()
+        stopped = await client.answer()
+        assert stopped["status"] == "recording_stopped"
+        path = tmp_path / "bed" / stopped["fileName"]
+        await asyncio.to_thread(mp4.check_whole, path)
 
 
 async def test_device_when_engine_ends_then_recording_is_final(tmp_path: Path) -> None:

@@ -200,16 +200,18 @@ class Device:
 
     async def _run(self, recording: Recording) -> Recorded | MultiCamError:
         ended: Recorded | MultiCamError
-        with self.ring.follow(self.camera), self.ring.hold():
-            try:
+        try:
+            with self.ring.follow(self.camera), self.ring.hold():
                 ended = await recording.run()
-            except MultiCamError as error:
-                log.warning("Camera %s: %s", self.camera.name, error)
-                ended = error
-        if self._recording is recording:
-            self._recording = None
+        except MultiCamError as error:
             if recording.first is not None:
-                self._unclaimed = ended
+                log.warning("Camera %s: %s", self.camera.name, error)
+            ended = error
+        finally:
+            if self._recording is recording:
+                self._recording = None
+        if recording.first is not None:
+            self._unclaimed = ended
         if not isinstance(ended, MultiCamError):
             await self._trim(ended)
         return ended
@@ -236,7 +238,7 @@ class Device:
             raise MultiCamRefused(
                 f"camera '{self.camera.name}' gives no frame: {status}"
             ) from None
-        if recording.first is None and result is not None:
+        if recording.state is RecordingState.DONE and result is not None:
             ended = await asyncio.shield(result)
             if isinstance(ended, MultiCamError):
                 raise ended

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.errors import MultiCamError, MultiCamRefused
+from moonraker_prusacam.errors import MultiCamError, MultiCamRefused, VideoDamaged
 
 from .movie import Movie
 
@@ -126,7 +126,7 @@ class Recording:
         """
         try:
             return await self._run()
-        except OSError as error:
+        except (OSError, VideoDamaged) as error:
             raise MultiCamError(f"the recording cannot be written: {error}") from error
         finally:
             self.state = RecordingState.DONE
@@ -136,11 +136,11 @@ class Recording:
 
     async def _run(self) -> Recorded:
         first = await self._wait_for_first()
+        self.first = first
+        stopped = self._stopped.is_set()
+        self.state = RecordingState.STOPPING if stopped else RecordingState.RECORDING
         part = await asyncio.to_thread(self._recordings.part, first.unix_s)
-        movie = await asyncio.to_thread(self._create, part, first)
-        self._movie, self.first = movie, first
-        if not self._stopped.is_set():
-            self.state = RecordingState.RECORDING
+        self._movie = movie = await asyncio.to_thread(self._create, part, first)
         self.settled.set()
         try:
             while await self._write(movie) and not await self._is_stopped():
