@@ -59,7 +59,8 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
             done = await asyncio.to_thread(
                 prusacam, tmp_path, "multicam", "stop", "-c", file
             )
-            assert (done.returncode, said(done)) == (1, "nothing is recorded now\n")
+            assert done.returncode == 1
+            assert said(done) == "prusacam: nothing is recorded now\n"
 
 
 async def test_commands_when_there_is_no_section_then_told(tmp_path: Path) -> None:
