@@ -20,6 +20,8 @@ from moonraker_prusacam.multicam_options import Address
 from moonraker_prusacam.tasks import TaskOwner
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zeroconf import ServiceStateChange, Zeroconf
     from zeroconf.asyncio import AsyncZeroconf
 
@@ -34,10 +36,11 @@ MAX_NAME_CHARACTERS = 64
 
 
 class Browser:
-    """Listens from ``start`` to ``aclose``."""
+    """Listens from ``start`` to ``aclose``; at ``interfaces``, where some are given."""
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, *, interfaces: Sequence[str] = ()) -> None:
         self._roster = roster
+        self._interfaces = interfaces
         self._tasks = TaskOwner("multicam:browser")
         self._log = StateLog(log, "MultiCam devices in the network")
         self._zeroconf: AsyncZeroconf | None = None
@@ -55,11 +58,14 @@ class Browser:
 
     async def _listen(self) -> None:
         # Loaded for those who want it: it takes a third of a second on a small board.
+        from zeroconf import InterfaceChoice
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
         while self._zeroconf is None:
             try:
-                self._zeroconf = AsyncZeroconf()
+                self._zeroconf = AsyncZeroconf(
+                    interfaces=[*self._interfaces] or InterfaceChoice.All
+                )
             except OSError as error:
                 self._log.report(f"cannot be heard: {error.strerror or error}")
                 await asyncio.sleep(RETRY_S)
