@@ -32,7 +32,6 @@ AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
-ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
@@ -51,6 +50,16 @@ SystemCallFilter=~@privileged
 # setpriv, which has ffmpeg die with the engine, sets the capabilities it has.
 SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
+"""
+
+READS_CLOCK = """\
+# Reading whether the clock is set is the call that sets it, which takes CAP_SYS_TIME;
+# ProtectClock= would forbid both.
+SystemCallFilter=adjtimex clock_adjtime clock_adjtime64
+"""
+
+NO_CLOCK = """\
+ProtectClock=yes
 """
 
 DEVICES = """\
@@ -165,7 +174,7 @@ def engine_unit(
         command=" ".join(map(_quoted, command)),
         # One that is not there (a USB disk) must not keep the engine from starting.
         writable=" ".join(f"{_quoted(f'-{path}')}" for path in writable),
-        confined=CONFINED + DEVICES,
+        confined=CONFINED + READS_CLOCK + DEVICES,
     ).encode()
 
 
@@ -177,7 +186,7 @@ def feed_unit(host: Host, engine: str, user: str, command: Iterable[str]) -> byt
         user=user,
         groups=_groups(host),
         command=" ".join(map(_quoted, command)),
-        confined=CONFINED + DEVICES,
+        confined=CONFINED + NO_CLOCK + DEVICES,
     ).encode()
 
 
@@ -188,7 +197,7 @@ def gateway_unit(engine: str, user: str, command: Iterable[str]) -> bytes:
         engine=engine,
         user=user,
         command=" ".join(map(_quoted, command)),
-        confined=f"{CONFINED}PrivateDevices=yes\n",
+        confined=f"{CONFINED}{NO_CLOCK}PrivateDevices=yes\n",
     ).encode()
 
 
