@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 DEVICES_TIMEOUT_S = 30.0  # devices answer slowly, if at all
 
+ORIGINS = {
+    "section": "their sections",
+    "camera": "cameras of ours",
+    "announced": "announcements",
+}
+
 asking = asking_for("multicam")
 
 
@@ -78,6 +84,27 @@ def collect(asked: Asked, session: str | None) -> None:
     """
     answer = asked.ask("collect", session=session)
     asked.show(answer, *_lines(answer["session"]))
+
+
+def status_lines(told: dict[str, Any]) -> list[str]:
+    """What ``prusacam status`` says of it; nothing where it is not configured."""
+    lines = []
+    if told["enabled"]:
+        many = [
+            f"{count} by {ORIGINS.get(origin, origin)}"
+            for origin, count in told["known"].items()
+            if count
+        ]
+        lines.append(f"MultiCam: devices: {', '.join(many) or 'none'}")
+        if problem := told["discovery"]["problem"]:
+            lines.append(f"  devices in the network: {problem}")
+        last = [told["last"]] if told["last"] else []
+        for session in (*last, *told["sessions"]):
+            lines += [f"  {line}" for line in _lines(session)]
+    for camera in told["cameras"]:
+        where = camera["problem"] or f"at {camera['host']}, port {camera['port']}"
+        lines.append(f"MultiCam device {camera['camera']}: {camera['state']}, {where}")
+    return lines
 
 
 def _lines(session: dict[str, Any]) -> list[str]:

@@ -37,6 +37,11 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
         assert (done.returncode, said(done)) == (0, "")
         return done.stdout.decode()
 
+    async def status() -> str:
+        done = await asyncio.to_thread(prusacam, tmp_path, "status", "-c", file)
+        assert (done.returncode, said(done)) == (0, "")
+        return done.stdout.decode()
+
     async with Peer("T1") as peer:
         file = configure(tmp_path, more=SECTIONS.format(peer.address))
         async with Engine(await asyncio.to_thread(load, file)) as engine:
@@ -48,12 +53,17 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
             async with asyncio.timeout(TIMEOUT_S):
                 while controller.sessions[0]["devices"][0]["state"] == "ordered":
                     await told("list")
+            shown = await status()
+            assert "MultiCam: devices: 1 by their sections" in shown
+            assert "without a print: recording\n" in shown
+            assert "    tripod: recording\n" in shown
             assert "collecting" in await told("stop")
             async with asyncio.timeout(TIMEOUT_S):
                 while controller.sessions[0]["state"] != "done":
                     await told("list", "--sessions")
             assert "1 of 1 videos" in await told("list", "--sessions")
             (device,) = controller.sessions[0]["devices"]
+            assert f"tripod: collected; {device['video']}" in await status()
             video = engine.videos_path / device["video"]
             assert await asyncio.to_thread(video.read_bytes) == VIDEO
             done = await asyncio.to_thread(

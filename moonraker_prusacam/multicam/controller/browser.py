@@ -44,6 +44,12 @@ class Browser:
         self._tasks = TaskOwner("multicam:browser")
         self._log = StateLog(log, "MultiCam devices in the network")
         self._zeroconf: AsyncZeroconf | None = None
+        self.problem = ""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether announcements can be heard; ``problem`` says why not."""
+        return self._zeroconf is not None
 
     def start(self) -> None:
         """Listen, once there is a network."""
@@ -67,8 +73,10 @@ class Browser:
                     interfaces=[*self._interfaces] or InterfaceChoice.All
                 )
             except OSError as error:
-                self._log.report(f"cannot be heard: {error.strerror or error}")
+                self.problem = f"cannot be heard: {error.strerror or error}"
+                self._log.report(self.problem)
                 await asyncio.sleep(RETRY_S)
+        self.problem = ""
         self._log.report("are listened for", logging.INFO)
         AsyncServiceBrowser(
             self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._changed]

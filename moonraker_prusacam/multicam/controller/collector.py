@@ -15,6 +15,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+import attrs
+
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import (
     DiskRefused,
@@ -43,6 +45,23 @@ AGAIN_S = 30.0  # for a device that is away, or a disk that is full
 MB = 1_000_000
 
 
+@attrs.define
+class Totals:
+    """What came of takes since the engine began; one asked for again counts again."""
+
+    videos: int = 0
+    missing: int = 0
+    size_bytes: int = 0
+
+    def count(self, take: Take) -> None:
+        """``take`` is over."""
+        if take.state is TakeState.COLLECTED:
+            self.videos += 1
+            self.size_bytes += take.size_bytes or 0
+        else:
+            self.missing += 1
+
+
 class Collector:
     """Ends takes; ``changed`` is told of each step of one, and saves the session."""
 
@@ -60,14 +79,17 @@ class Collector:
         self._changed = changed
         self._progressed = progressed
         self._slots = asyncio.Semaphore(config.parallel)
+        self.totals = Totals()
         # One at a time: two videos must not choose the same name.
         self._delivering = asyncio.Lock()
 
     async def collect(self, session: Session) -> None:
         """End all takes; never raises for what a device or the disk does."""
-        await asyncio.gather(
-            *(self._conclude(session, take) for take in session.record.takes)
-        )
+        takes = session.record.takes
+        wanted = [take for take in takes if take.state is not TakeState.COLLECTED]
+        await asyncio.gather(*(self._conclude(session, take) for take in wanted))
+        for take in wanted:
+            self.totals.count(take)
 
     async def _conclude(self, session: Session, take: Take) -> None:
         """Try until the take is over, or the time is."""

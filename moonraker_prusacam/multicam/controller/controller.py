@@ -27,7 +27,7 @@ from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
 from .notice import message, progress_notice, session_notice, summary
-from .roster import Roster
+from .roster import ORIGINS, Roster
 from .session import Phase, Session, TakeState, load_sessions
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_SESSIONS = 50  # that are done
+MAX_SHOWN = 8  # open ones, in the status
 PROGRESS_S = 2.0
 CLOCK_NOT_SET = "the clock of this host is not set, so offsets are guesses"
 
@@ -118,17 +119,34 @@ class MultiCamController:
     def status(self) -> dict[str, Any]:
         """Devices and open sessions; nobody is asked for it."""
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
+        open_ = [s for s in self._sessions if s not in done]
+        devices = self.roster.devices
+        totals, browser = self._collector.totals, self._browser
         return {
             "record_prints": self.config.record_prints,
+            "discovery": {
+                "enabled": browser is not None,
+                "listening": browser is not None and browser.is_listening,
+                "problem": (browser.problem if browser else "") or None,
+            },
+            "known": {
+                origin: sum(device.origin == origin for device in devices)
+                for origin in ORIGINS
+            },
+            "totals": {
+                "videos": totals.videos,
+                "missing": totals.missing,
+                "bytes": totals.size_bytes,
+            },
             "devices": [
                 {
                     "name": device.name,
                     "address": str(device.address),
                     "origin": device.origin,
                 }
-                for device in self.roster.devices
+                for device in devices
             ],
-            "sessions": [summary(s) for s in self._sessions if s not in done],
+            "sessions": [summary(s) for s in open_[-MAX_SHOWN:]],
             "last": summary(done[-1]) if done else None,
         }
 

@@ -59,6 +59,7 @@ class DeviceServer:
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner(f"multicam:{responder.device_id}")
         self._refused_log = StateLog(log, f"MultiCam device {responder.device_id}")
+        self.refused = 0
         self.idle_timeout_s = IDLE_TIMEOUT_S
         self.stall_timeout_s = DOWNLOAD_STALL_TIMEOUT
 
@@ -95,9 +96,11 @@ class DeviceServer:
     ) -> None:
         address = peer_address(writer.get_extra_info("peername"))
         if address not in self._networks:
+            self.refused += 1
             self._refused_log.report(f"refuses {address}: not in 'networks'")
             writer.transport.abort()
         elif len(self._tasks) >= MAX_CONNECTIONS:
+            self.refused += 1
             self._refused_log.report(f"has {MAX_CONNECTIONS} connections, the most")
             writer.transport.abort()
         else:

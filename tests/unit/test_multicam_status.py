@@ -1,0 +1,129 @@
+# Tests of what the status tells of MultiCam.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures are true, the whole of it is small, and nothing is asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from moonraker_prusacam.multicam.controller import collector, exchange, orders
+from moonraker_prusacam.multicam.controller.controller import MAX_SHOWN
+from moonraker_prusacam.multicam.controller.roster import Roster
+from moonraker_prusacam.multicam.controller.session import Session
+from moonraker_prusacam.multicam_options import (
+    Address,
+    MultiCamConfig,
+    MultiCamSections,
+)
+from moonraker_prusacam.networks import networks
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_device import Client, stage
+from tests.support.multicam_peer import VIDEO, Peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01,))
+    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
+    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
+
+
+async def test_status_when_videos_come_or_not_then_both_are_counted(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, Peer("dead") as dead:
+        nowhere = dead.address
+        await dead.close()
+        config = attrs.evolve(CONFIG, collect_timeout_s=0.2)
+        async with bench(tmp_path, peer, nowhere, config=config) as made:
+            before = made.controller.status()
+            assert before["totals"] == {"videos": 0, "missing": 0, "bytes": 0}
+            assert before["known"] == {"section": 2, "camera": 0, "announced": 0}
+            await made.event("started", PRINTING)
+            await made.started()
+            assert len(made.controller.status()["sessions"]) == 1
+            await made.event("complete", COMPLETE)
+            await made.done()
+            told = made.controller.status()
+            assert told["totals"] == {"videos": 1, "missing": 1, "bytes": len(VIDEO)}
+            assert (told["sessions"], told["last"]["state"]) == ([], "done")
+            # What is there already is not counted when the rest is asked for again.
+            await made.controller.collect()
+            await made.done()
+            told = made.controller.status()
+            assert told["totals"] == {"videos": 1, "missing": 2, "bytes": len(VIDEO)}
+
+
+async def test_status_when_devices_and_sessions_are_many_then_it_is_bounded(
+    tmp_path: Path,
+) -> None:
+    sections = MultiCamSections(MultiCamConfig(max_devices=64))
+    roster = Roster(sections)
+    for number in range(5000):
+        roster.announce("x" * 60 + str(number), Address("192.0.2.1", number + 1))
+    assert len(roster.devices) == 64
+    async with bench(tmp_path) as made:
+        made.controller.roster = roster
+        for _ in range(MAX_SHOWN + 3):
+            takes = roster.takes()
+            for take in takes:
+                take.reason = take.warning = "y" * 1024
+            session = await asyncio.to_thread(
+                Session.create, made.sessions, takes=takes
+            )
+            made.controller._sessions.append(session)
+        told = made.controller.status()
+        assert len(told["sessions"]) == MAX_SHOWN
+        assert len(json.dumps(told)) < 2 << 20
+        made.controller._sessions.clear()
+
+
+async def test_camera_when_it_records_then_ring_and_recordings_are_told(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as standing:
+        await standing.frame()
+        told = standing.service.status()
+        assert told["state"] == "ready"
+        assert told["recordings"] == {"files": 0, "bytes": 0}
+        assert 0 < told["pre_roll"]["bytes"] < told["pre_roll"]["limit_bytes"]
+        assert told["pre_roll"]["frames"] >= 1
+        client = await standing.client()
+        await client.ask("START_RECORDING", timestamp=0)
+        told = standing.service.status()
+        assert (told["state"], told["connections"]) == ("recording", 1)
+        assert told["recording"]["began"] is not None
+        stopped = await client.ask("STOP_RECORDING")
+        told = standing.service.status()
+        assert told["recordings"] == {"files": 1, "bytes": stopped["fileSize"]}
+        assert told["recording"] is None
+
+
+async def test_camera_when_recordings_are_there_from_before_then_counted(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "bed").mkdir()
+    (tmp_path / "bed" / "Prusa-00000000_1729000000000.mp4").write_bytes(b"x" * 100)
+    async with stage(tmp_path) as standing:
+        told = standing.service.status()
+    assert told["recordings"] == {"files": 1, "bytes": 100}
+
+
+async def test_camera_when_peers_are_no_guests_then_counted(tmp_path: Path) -> None:
+    async with stage(tmp_path, networks=networks("192.0.2.0/24")) as standing:
+        for _ in range(3):
+            client = await Client.connect(standing.port)
+            assert await client.ended() == b""
+            await client.aclose()
+        told = standing.service.status()
+    assert (told["refused"], told["connections"]) == (3, 0)
