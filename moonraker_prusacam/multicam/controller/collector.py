@@ -63,7 +63,10 @@ class Totals:
 
 
 class Collector:
-    """Ends takes; ``changed`` is told of each step of one, and saves the session."""
+    """Ends takes; ``changed`` is told of each step of one, and saves the session.
+
+    ``locate`` tells a take where its device is now.
+    """
 
     def __init__(
         self,
@@ -72,8 +75,10 @@ class Collector:
         videos_path: Callable[[], Path],
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
+        locate: Callable[[Take], None],
     ) -> None:
         self._config = config
+        self._locate = locate
         self._sessions_path = sessions_path
         self._videos_path = videos_path
         self._changed = changed
@@ -123,6 +128,7 @@ class Collector:
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
         record = session.record
+        self._locate(take)
         if take.state is TakeState.STOPPED:
             async with self._slots:
                 await self._fetch(session, take)
