@@ -11,7 +11,6 @@ section, option, line and, for a misspelt name, the nearest one that exists.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from pathlib import Path
@@ -28,11 +27,17 @@ from .connect_options import ConnectConfig as ConnectConfig
 from .connect_options import token as token
 from .errors import ConfigError, ConfigErrors
 from .gateway_options import GatewayConfig as GatewayConfig
-from .multicam_options import MULTICAM, MultiCamSections, read_multicam
+from .multicam_options import (
+    MULTICAM,
+    MultiCamSections,
+    read_multicam,
+    taken_ports,
+)
 from .option import (
     address,
     choice,
     integer,
+    nearest,
     option,
     path,
     secret_path,
@@ -43,7 +48,7 @@ from .timelapse_options import TimelapseConfig as TimelapseConfig
 from .timelapse_options import TrackConfig as TrackConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from .secret import Secret
 
@@ -278,6 +283,7 @@ class _Reader:
             )
         for camera in cameras:
             self._expect_address(engine, camera, sections)
+        taken = taken_ports(engine.port, gateway, cameras)
         return Config(
             engine,
             tuple(cameras),
@@ -288,7 +294,7 @@ class _Reader:
             gateway,
             self._read_access(sections),
             printer,
-            read_multicam(sections, known, self._build, self._fail, engine.port),
+            read_multicam(sections, known, self._build, self._fail, taken),
         )
 
     def _read_gateway(self, sections: list[ini.Section]) -> GatewayConfig | None:
@@ -371,7 +377,7 @@ class _Reader:
 
     def _is_known(self, section: ini.Section, kind: str, name: str) -> bool:
         if kind not in SECTIONS:
-            self._fail(f"unknown section{_nearest(kind, SECTIONS)}", section)
+            self._fail(f"unknown section{nearest(kind, SECTIONS)}", section)
         elif kind in NAMED and not name:
             self._fail(f"has no name: write [{kind} NAME]", section)
         elif kind not in NAMED and name:
@@ -393,7 +399,7 @@ class _Reader:
         failed = False
         for name, written in section.options.items():
             if name not in fields:
-                known = _nearest(name, fields)
+                known = nearest(name, fields)
                 self._fail(f"unknown option{known}", section, name)
                 failed = True
                 continue
@@ -471,7 +477,7 @@ class _Reader:
         self, name: str, known: set[str], section: ini.Section, field: str | None = None
     ) -> None:
         if name not in known:
-            near = _nearest(name, known)
+            near = nearest(name, known)
             self._fail(f"there is no [camera {name}]{near}", section, field)
 
     def _fail(
@@ -489,9 +495,3 @@ class _Reader:
                 line=line,
             )
         )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    spelled = {valid.lower(): valid for valid in known}
-    near = difflib.get_close_matches(name.lower(), spelled, n=1)
-    return f" (did you mean '{spelled[near[0]]}'?)" if near else ""

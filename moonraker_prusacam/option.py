@@ -11,6 +11,7 @@ which is where docs/configuration.md has them from.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import math
 import string
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 T = TypeVar("T")
 
@@ -212,3 +213,10 @@ def url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return Parser(parse, " or ".join(f"`{scheme}://…`" for scheme in schemes))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Words that offer the one of ``known`` that ``name`` may mean, or ""."""
+    spelled = {valid.lower(): valid for valid in known}
+    near = difflib.get_close_matches(name.lower(), spelled, n=1)
+    return f" (did you mean '{spelled[near[0]]}'?)" if near else ""
