@@ -17,12 +17,6 @@ if TYPE_CHECKING:
 
 DEVICES_TIMEOUT_S = 30.0  # devices answer slowly, if at all
 
-ORIGINS = {
-    "section": "their sections",
-    "camera": "cameras of ours",
-    "announced": "announcements",
-}
-
 asking = asking_for("multicam")
 
 
@@ -90,12 +84,8 @@ def status_lines(told: dict[str, Any]) -> list[str]:
     """What ``prusacam status`` says of it; nothing where it is not configured."""
     lines = []
     if told["enabled"]:
-        many = [
-            f"{count} by {ORIGINS.get(origin, origin)}"
-            for origin, count in told["known"].items()
-            if count
-        ]
-        lines.append(f"MultiCam: devices: {', '.join(many) or 'none'}")
+        names = [device["name"] for device in told["devices"]]
+        lines.append(f"MultiCam, {len(names)} device(s): {', '.join(names) or 'none'}")
         if problem := told["discovery"]["problem"]:
             lines.append(f"  devices in the network: {problem}")
         last = [told["last"]] if told["last"] else []

@@ -54,7 +54,7 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
                 while controller.sessions[0]["devices"][0]["state"] == "ordered":
                     await told("list")
             shown = await status()
-            assert "MultiCam: devices: 1 by their sections" in shown
+            assert "MultiCam, 1 device(s): tripod" in shown
             assert "without a print: recording\n" in shown
             assert "    tripod: recording\n" in shown
             assert "collecting" in await told("stop")

@@ -26,7 +26,7 @@ from . import orders
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
-from .notice import message, progress_notice, session_notice, summary
+from .notice import log_progress, progress_notice, session_notice, summary
 from .roster import ORIGINS, Roster
 from .session import Phase, Session, TakeState, load_sessions
 
@@ -49,7 +49,9 @@ log = logging.getLogger(__name__)
 KEPT_SESSIONS = 50  # that are done
 MAX_SHOWN = 8  # open ones, in the status
 PROGRESS_S = 2.0
-CLOCK_NOT_SET = "the clock of this host is not set, so offsets are guesses"
+CLOCK_NOT_SET = (
+    "the clock of this host is not set, so offsets are guesses; see 'timedatectl'"
+)
 
 
 class MultiCamController:
@@ -290,6 +292,7 @@ class MultiCamController:
         session.record.target = time.time() + delay_s
         self._sessions.append(session)
         self._starting = self._tasks.start("start", self._start(session))
+        log_progress(session)
         await self._changed(session)
 
     async def _start(self, session: Session, *, is_resumed: bool = False) -> None:
@@ -334,7 +337,7 @@ class MultiCamController:
             await asyncio.to_thread(write_session_sidecar, session, self._videos_path())
         except DiskRefused as error:
             record.warning = str(error)
-        log.info("%s", message(session))
+        log_progress(session)
         await self._changed(session)
         await self._forget_old()
 

@@ -12,6 +12,7 @@ of an answer. Each answer is one write: today's controllers read it as one piece
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 32
+STREAMERS = {8080: ": crowsnest and other streamers have that one"}
 IDLE_TIMEOUT_S = 60.0
 """For a whole command: who sends it drop by drop gets no more."""
 
@@ -80,9 +82,13 @@ class DeviceServer:
                 self._accept, self._host, self._port, limit=READ_BYTES
             )
         except OSError as error:
-            reason = error.strerror or str(error)
+            # asyncio's words for what the system says are longer, and say no more.
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             where = f"{self._host}, port {self._port}"
-            raise MultiCamUnavailable(f"cannot listen at {where}: {reason}") from error
+            words = f"cannot listen at {where}: {reason}"
+            if error.errno == errno.EADDRINUSE:
+                words += f"; set another 'port'{STREAMERS.get(self._port, '')}"
+            raise MultiCamUnavailable(words) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def aclose(self) -> None:
