@@ -64,9 +64,13 @@ class Browser:
 
     async def _listen(self) -> None:
         # Loaded for those who want it: it takes a third of a second on a small board.
-        from zeroconf import InterfaceChoice
-        from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
-
+        try:
+            from zeroconf import InterfaceChoice
+            from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
+        except ImportError as error:
+            self.problem = f"cannot be heard: zeroconf cannot be loaded ({error})"
+            self._log.report(self.problem)
+            return
         while self._zeroconf is None:
             try:
                 self._zeroconf = AsyncZeroconf(
