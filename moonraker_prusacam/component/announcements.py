@@ -44,6 +44,7 @@ class Announcements:
         self._server = server
         # Cameras that have none; of others, one may be left from before a restart.
         self._clear: set[str] = set()
+        self._told: tuple[str, str] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def close(self) -> None:
@@ -64,19 +65,24 @@ class Announcements:
     def multicam_event(self, params: dict[str, Any]) -> None:
         """The engine sent ``multicam.event``."""
         session = params.get("session")
-        if params.get("status") != "done" or not isinstance(session, dict):
+        if params.get("status") == "collecting" or not isinstance(session, dict):
             return
         listed = session.get("devices")
         devices = listed if isinstance(listed, list) else []
         devices = [device for device in devices if isinstance(device, dict)]
-        missing = [d for d in devices if d.get("state") == "failed"]
+        missing = [device for device in devices if device.get("state") == "failed"]
         if missing:
-            title = f"MultiCam: no video of {_names(missing)}"
-            reasons = [f"{_name(d)}: {d.get('reason')}" for d in missing]
+            reasons = [f"{_name(device)}: {device.get('reason')}" for device in missing]
             what = session.get("filename") or "a recording"
-            desc = f"{what}: {'; '.join(reasons)}"[:MAX_DESC_CHARACTERS]
-            self._start(self._announce(MULTICAM, title, desc, MULTICAM_URL))
-        elif MULTICAM not in self._clear:
+            told = (
+                f"MultiCam: no video of {_names(missing)}",
+                f"{what}: {'; '.join(reasons)}"[:MAX_DESC_CHARACTERS],
+            )
+            if told != self._told:  # it is told again with every change of the session
+                self._told = told
+                self._start(self._announce(MULTICAM, *told, MULTICAM_URL))
+        elif params.get("status") == "done" and MULTICAM not in self._clear:
+            self._told = None
             self._start(self._withdraw(MULTICAM))
 
     async def _announce(self, subject: str, title: str, desc: str, url: str) -> None:

@@ -636,10 +636,15 @@ async def test_videos_when_some_are_missing_then_announced_until_all_are_there(
         await ui.wait_for("notify_prusacam_engine")
         engine.notify("multicam.event", ended("failed", status="collecting"))
         engine.notify("multicam.event", {"event": "progress", "session": "x"})
-        engine.notify("multicam.event", ended("collected", "failed"))
+        engine.notify(
+            "multicam.event", ended("recording", "failed", status="recording")
+        )
         await ui.wait_for("notify_announcement_update")
         told = [("MultiCam: no video of phone1", "cube.gcode: phone1: it was away")]
         assert await announcements(ui) == told
+        # A change that changes nothing for it is told to nobody.
+        engine.notify("multicam.event", ended("collected", "failed"))
+        engine.notify("multicam.event", ended("recording", status="recording"))
         # The next one takes its place.
         engine.notify("multicam.event", ended(*["failed"] * 5))
         await ui.wait_for("notify_announcement_update", 3)
@@ -649,7 +654,8 @@ async def test_videos_when_some_are_missing_then_announced_until_all_are_there(
         engine.notify("multicam.event", ended("collected"))
         await ui.wait_for("notify_announcement_update", 4)
         assert await announcements(ui) == []
-        assert len(ui.received("notify_prusacam_multicam")) == 5
+        assert len(ui.received("notify_announcement_update")) == 4
+        assert len(ui.received("notify_prusacam_multicam")) == 7
 
 
 async def test_uploads_when_they_fail_for_long_then_it_is_announced_until_they_work(

@@ -9,9 +9,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import attrs
+
 from moonraker_prusacam.app import Engine
 from moonraker_prusacam.config import load
-from tests.support.command_line import configure, prusacam, said
+from moonraker_prusacam.mp4 import read_track
+from moonraker_prusacam.multicam_options import device_address
+from tests.support.command_line import (
+    COMMAND,
+    configure,
+    environment,
+    prusacam,
+    said,
+)
+from tests.support.multicam_bench import CONFIG, bench
 from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
@@ -82,3 +93,33 @@ async def test_commands_when_there_is_no_section_then_told(tmp_path: Path) -> No
             )
             assert done.returncode == 1
             assert "there is no [multicam] section" in said(done)
+
+
+async def test_virtual_device_when_it_is_run_by_hand_then_it_films_a_video(
+    tmp_path: Path,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(*COMMAND, "emulator", "multicam", "--port", "0", "--kind", "android"),
+        env=environment(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            words = (await process.stdout.readline()).decode().split()
+        address = device_address(words[1])
+        config = attrs.evolve(CONFIG, stop_timeout_s=TIMEOUT_S)
+        async with bench(tmp_path, address, config=config) as made:
+            await made.controller.start_recording()
+            await made.started()
+            await made.controller.stop_recording()
+            await made.done()
+            taken = made.device(0)
+            video = made.videos / taken["video"]
+        assert (taken["state"], taken["device_id"]) == ("collected", words[2])
+        track = await asyncio.to_thread(read_track, video)
+        assert track.frames > 0
+        assert track.duration_s > 0
+    finally:
+        process.terminate()
+        assert await process.wait() == 0

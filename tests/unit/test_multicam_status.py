@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -62,6 +63,25 @@ async def test_status_when_videos_come_or_not_then_both_are_counted(
             await made.done()
             told = made.controller.status()
             assert told["totals"] == {"videos": 1, "missing": 2, "bytes": len(VIDEO)}
+
+
+async def test_log_when_a_device_is_dead_then_told_at_once_and_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with Peer() as peer, Peer("dead") as dead:
+        nowhere = dead.address
+        await dead.close()
+        async with bench(tmp_path, peer, nowhere) as made:
+            await made.event("started", PRINTING)
+            await made.started()
+            told = f"no video of device1: nothing listens at {nowhere}"
+            assert caplog.text.count(told) == 1
+            await made.event("complete", COMPLETE)
+            await made.done()
+    assert caplog.text.count(told) == 1
+    assert "MultiCam records cube.gcode with 2 devices" in caplog.text
+    assert "is done with cube.gcode: 1 of 2 videos there, not of device1" in caplog.text
 
 
 async def test_status_when_devices_and_sessions_are_many_then_it_is_bounded(

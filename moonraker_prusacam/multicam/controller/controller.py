@@ -26,7 +26,7 @@ from . import orders
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
-from .notice import log_progress, progress_notice, session_notice, summary
+from .notice import log_missing, log_progress, progress_notice, session_notice, summary
 from .roster import ORIGINS, Roster
 from .session import Phase, Session, TakeState, load_sessions
 
@@ -349,6 +349,7 @@ class MultiCamController:
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)
+        log_missing(session)
         self._notify(session_notice(session))
 
     async def _save(self, session: Session) -> None:

@@ -83,13 +83,18 @@ def missing(session: Session) -> list[Take]:
 def log_progress(session: Session) -> None:
     """What the log tells at the begin and at the end."""
     log.info("%s", message(session))
-    if session.record.phase is Phase.RECORDING:
-        return
-    for take in missing(session):
-        log.warning("MultiCam: no video of %s: %s", take.name, take.reason)
     for take in session.record.takes:
         if take.warning and take.state is TakeState.COLLECTED:
             log.info("MultiCam: the video of %s: %s", take.name, take.warning)
+
+
+def log_missing(session: Session) -> None:
+    """Each device that gives no video, once."""
+    lacking = missing(session)
+    for take in lacking:
+        if take.name not in session.told_missing:
+            log.warning("MultiCam: no video of %s: %s", take.name, take.reason)
+    session.told_missing = {take.name for take in lacking}
 
 
 def _many(count: int, what: str) -> str:

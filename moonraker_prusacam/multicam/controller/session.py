@@ -164,6 +164,7 @@ class Session:
     def __init__(self, path: Path, record: SessionRecord) -> None:
         self.path = path
         self.record = record
+        self.told_missing: set[str] = set()  # whom the log has named
         self._saving = threading.Lock()
 
     @classmethod
