@@ -58,6 +58,10 @@ OPEN_IT = (
     "open MultiCam on the device, in the same network as this host; where its address "
     "changes, give it a fixed one in the router"
 )
+LET_US_IN = (
+    "it takes connections and does not answer: does it let this host in? For a camera "
+    "of ours, 'networks' of its section says so"
+)
 WHO_IS_IT = (
     "compare the address: phones listen on port 8080, and so do streamers on the hosts "
     "of printers"
@@ -203,7 +207,8 @@ async def _ask(address: Address) -> tuple[State, str, str | None]:
     try:
         exchange = await ask_status(address)
     except MultiCamUnavailable as error:
-        return State.FAILED, str(error), OPEN_IT
+        is_refused = isinstance(error.__cause__, MultiCamUnavailable)  # once connected
+        return State.FAILED, str(error), LET_US_IN if is_refused else OPEN_IT
     except MultiCamError as error:
         return State.FAILED, f"{address} is no MultiCam device: {error}", WHO_IS_IT
     try:

@@ -14,6 +14,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.disk import DiskGuard
+from moonraker_prusacam.networks import networks
 
 from .finding import Finding, State
 from .host import MB, existing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     Verdict = tuple[State, str, str | None]
 
+HOME = networks("loopback, private")
 CLOSE_IT = (
     "name in 'networks' who may record and fetch, and nobody else: the protocol knows "
     "no password; see docs/security.md"
@@ -61,8 +63,10 @@ def judge_openness(camera: MultiCamCameraConfig) -> Verdict:
             "these are not addresses of a home"
         )
         return State.WARNING, found, CLOSE_IT
-    found = f"{camera.networks} may record and fetch without a password"
-    return State.OK, found, None
+    who = (
+        "everybody in the home network" if camera.networks == HOME else camera.networks
+    )
+    return State.OK, f"{who} may record and fetch without a password", None
 
 
 def _judge_port(

@@ -275,6 +275,16 @@ async def test_device_when_it_is_a_streamer_then_told() -> None:
     assert "8080" in remedy
 
 
+async def test_device_when_it_lets_nobody_in_then_told() -> None:
+    async with VirtualDevice("iphone") as device:
+        device.faults.append(Fault(FaultKind.CLOSE_AT_ONCE))
+        address = device_address(device.address)
+        state, found, remedy = only(await examine_multicam_device("tripod", address))
+    assert state == "failed"
+    assert str(address) in found
+    assert "does it let this host in?" in remedy
+
+
 async def test_device_when_it_refuses_then_its_words() -> None:
     async with VirtualDevice("iphone") as device:
         device.faults.append(Fault(FaultKind.CAMERA_DISCONNECTED))
@@ -330,7 +340,7 @@ async def test_camera_when_the_engine_cannot_listen_then_its_words(
     [
         ("host: 127.0.0.1\nnetworks: 0.0.0.0/0", "ok", "only programs on this host"),
         ("host: 0.0.0.0\nnetworks: 192.168.1.0/24", "ok", "192.168.1.0/24 may record"),
-        ("host: 0.0.0.0", "ok", "10.0.0.0/8"),
+        ("host: 0.0.0.0", "ok", "everybody in the home network may record"),
         ("host: 0.0.0.0\nnetworks: 100.64.0.0/10", "ok", "100.64.0.0/10 may record"),
         ("host: 0.0.0.0\nnetworks: 0.0.0.0/0", "warning", "0.0.0.0/0 may record"),
         ("host: ::\nnetworks: ::/0, private", "warning", "::/0 may record and fetch"),
