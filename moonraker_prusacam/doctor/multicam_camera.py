@@ -63,9 +63,8 @@ def judge_openness(camera: MultiCamCameraConfig) -> Verdict:
             "these are not addresses of a home"
         )
         return State.WARNING, found, CLOSE_IT
-    who = (
-        "everybody in the home network" if camera.networks == HOME else camera.networks
-    )
+    is_home = camera.networks == HOME
+    who = "everybody in the home network" if is_home else str(camera.networks)
     return State.OK, f"{who} may record and fetch without a password", None
 
 

@@ -186,6 +186,7 @@ NO_TROUBLE = (
     "room for … MB of recordings",
     "listens at …, port …",
     "… may record and fetch without a password",
+    "everybody in the home network",
     "MultiCam devices in the network",
     "MultiCam is done…: …",
     "MultiCam collects the videos…: …",
