@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
+from moonraker_prusacam.errors import MultiCamUnavailable
 from moonraker_prusacam.multicam.controller import collector, exchange, orders
 from moonraker_prusacam.multicam.controller.controller import MAX_SHOWN
 from moonraker_prusacam.multicam.controller.roster import Roster
 from moonraker_prusacam.multicam.controller.session import Session
+from moonraker_prusacam.multicam.device.server import DeviceServer
 from moonraker_prusacam.multicam_options import (
     Address,
     MultiCamConfig,
@@ -30,6 +34,9 @@ from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+RAW = "Connect call failed"
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +154,49 @@ async def test_camera_when_peers_are_no_guests_then_counted(tmp_path: Path) -> N
             await client.aclose()
         told = standing.service.status()
     assert (told["refused"], told["connections"]) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, RAW), "x:1: the name is not known"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, RAW), "nothing listens at x:1"),
+        (TimeoutError(), "x:1 does not answer: is MultiCam open there"),
+        (OSError(errno.EHOSTUNREACH, RAW), "there is no way to x:1: is MultiCam"),
+        (OSError(errno.ENETUNREACH, RAW), "there is no way to x:1: is MultiCam"),
+        (OSError(RAW), "there is no way to x:1: is MultiCam"),
+        (ConnectionResetError(errno.ECONNRESET, RAW), "x:1: connection reset by peer"),
+    ],
+)
+async def test_device_when_it_is_absent_then_told_in_words_for_people(
+    error: OSError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(asyncio, "open_connection", fail)
+    with pytest.raises(MultiCamUnavailable) as caught:
+        await exchange.ask_status(Address("x", 1))
+    assert str(caught.value).startswith(words)
+    assert RAW not in str(caught.value)
+
+
+async def test_camera_when_its_port_is_taken_then_what_to_change(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with stage(tmp_path) as standing:
+            assert standing.service.server is not None
+            server = DeviceServer(
+                standing.service.server._responder,
+                "127.0.0.1",
+                port,
+                networks("private"),
+            )
+            with pytest.raises(MultiCamUnavailable) as caught:
+                await server.start()
+    where = f"127.0.0.1, port {port}"
+    assert str(caught.value) == (
+        f"cannot listen at {where}: address already in use; set another 'port'"
+    )
