@@ -37,6 +37,7 @@ class Peer:
         self.commands: list[dict[str, Any]] = []
         self.answers: dict[str, Callable[[], Any]] = {}
         self.clock_s = 0.0
+        self.finish_s = 0.0  # until its file is final
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._talks: set[asyncio.Task[None]] = set()
@@ -85,6 +86,8 @@ class Peer:
             while octets := await reader.read(4096):
                 command = json.loads(octets)
                 self.commands.append(command)
+                if command["command"] == "STOP_RECORDING":
+                    await asyncio.sleep(self.finish_s)
                 answer = self._answer(command)
                 if answer is not None:
                     writer.write(answer)

@@ -10,7 +10,7 @@ import socket
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from moonraker_prusacam.multicam.controller.browser import Browser, shown
-from moonraker_prusacam.multicam.controller.roster import Device, Roster
+from moonraker_prusacam.multicam.controller.roster import Device, OwnDevice, Roster
 from moonraker_prusacam.multicam.protocol.constants import SERVICE_TYPE
 from moonraker_prusacam.multicam_options import (
     Address,
@@ -97,5 +97,5 @@ def test_takes_when_names_are_the_same_then_told_apart() -> None:
     sections = MultiCamSections(
         MultiCamConfig(), (MultiCamDeviceConfig("front", address=Address("a")),)
     )
-    roster = Roster(sections, lambda: [("front", Address("127.0.0.1", 8090))])
+    roster = Roster(sections, lambda: [OwnDevice("front", Address("127.0.0.1", 8090))])
     assert [take.name for take in roster.takes()] == ["front", "front 2"]

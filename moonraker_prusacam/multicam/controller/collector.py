@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.disk import DiskGuard
@@ -28,14 +29,16 @@ from .delivery import is_published, publish_take
 from .download import Download, broken_part
 from .exchange import retried
 from .session import TakeState
+from .turns import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from moonraker_prusacam.multicam_options import MultiCamConfig
+    from moonraker_prusacam.multicam_options import Address, MultiCamConfig
 
     from .session import Session, Take
+    from .turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +54,16 @@ class Collector:
         config: MultiCamConfig,
         sessions_path: Path,
         videos_path: Callable[[], Path],
+        turns: Turns,
+        whereabouts: Callable[[str], Address | None],
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
     ) -> None:
         self._config = config
         self._sessions_path = sessions_path
         self._videos_path = videos_path
+        self._turns = turns
+        self._whereabouts = whereabouts
         self._changed = changed
         self._progressed = progressed
         self._slots = asyncio.Semaphore(config.parallel)
@@ -71,7 +78,7 @@ class Collector:
 
     async def _conclude(self, session: Session, take: Take) -> None:
         """Try until the take is over, or the time is."""
-        over = session.record.over or time.time()
+        over = session.record.asked or session.record.over or time.time()
         until = time.monotonic() + self._config.collect_timeout_s
         until -= min(max(0.0, time.time() - over), self._config.collect_timeout_s)
         while not take.is_over:
@@ -85,8 +92,9 @@ class Collector:
         except (MultiCamUnavailable, DiskRefused) as error:
             take.reason = str(error)
             if time.monotonic() < until:
+                has_moved = self._follow(take)
                 await self._changed(session)
-                return False
+                return has_moved
             take.fail(f"its time was over: {error}")
         except MultiCamError as error:
             take.fail(str(error))
@@ -100,13 +108,29 @@ class Collector:
 
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
-        record = session.record
         if take.state is TakeState.STOPPED:
             async with self._slots:
                 await self._fetch(session, take)
-        else:
-            limit_s = self._config.stop_timeout_s
-            await orders.stop(take, record.created, record.target, limit_s)
+            return
+        async with self._turns.at(take.address):
+            if take.state in OPEN:  # nobody has stopped it meanwhile
+                await self._stop(session, take)
+
+    async def _stop(self, session: Session, take: Take) -> None:
+        record = session.record
+        since = self._turns.ordered_since(session, take)
+        limit_s = self._config.stop_timeout_s
+        await orders.stop(take, record.created, record.target, limit_s, since)
+        if take.state is TakeState.STOPPED and (other := _twin(session, take)):
+            take.fail(f"it is '{other}' under another name")
+
+    def _follow(self, take: Take) -> bool:
+        """Whether the device has another address by now; it is asked there then."""
+        address = self._whereabouts(take.name)
+        if address is None or address == take.address:
+            return False
+        take.host, take.port = address.host, address.port
+        return True
 
     async def _fetch(self, session: Session, take: Take) -> None:
         folder, part = self._videos_path(), session.part(take)
@@ -151,9 +175,24 @@ class Collector:
         """Say where the begin of a video is, of which no more can be had."""
         part = session.part(take)
         for rest in (part, broken_part(part)):
-            if rest.exists() and rest.stat().st_size:
-                take.reason += f"; what came of it is kept as {rest}"
-                return
+            with suppress(OSError):
+                if rest.stat().st_size:
+                    take.reason += f"; what came of it is kept as {rest}"
+                    return
+
+
+def _twin(session: Session, take: Take) -> str | None:
+    """Who has the same recording: of a device with two names one take is fetched.
+
+    An id alone proves nothing, since any device can say that of another.
+    """
+    keys = {take.file_id, take.file_name} - {None}
+    for other in session.record.takes:
+        is_same = other is not take and other.device_id == take.device_id
+        is_there = other.state in (TakeState.STOPPED, TakeState.COLLECTED)
+        if is_same and is_there and keys & {other.file_id, other.file_name}:
+            return other.name
+    return None
 
 
 def is_whole(part: Path, take: Take) -> bool:
