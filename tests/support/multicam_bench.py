@@ -76,8 +76,12 @@ class Bench:
         return told
 
     async def started(self) -> None:
+        """Wait until each device records, or has said why not."""
         await self.until(
-            lambda: all(take["state"] != "ordered" for take in self.session["devices"])
+            lambda: all(
+                take["state"] != "ordered" or take["reason"]
+                for take in self.session["devices"]
+            )
         )
 
     async def done(self) -> None:

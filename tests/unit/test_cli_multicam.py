@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam import cli_multicam
 from moonraker_prusacam.app import Engine
+from moonraker_prusacam.cli_asked import Asked
 from moonraker_prusacam.config import load
 from tests.support.command_line import configure, prusacam, said
 from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 TIMEOUT_S = 20.0
 SECTIONS = """
@@ -72,3 +76,19 @@ async def test_commands_when_there_is_no_section_then_told(tmp_path: Path) -> No
             )
             assert done.returncode == 1
             assert "there is no [multicam] section" in said(done)
+
+
+def test_lines_when_a_device_is_hostile_then_shown_without_harm(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    device = {"name": "t", "state": "failed", "video": None, "warning": ""}
+    session = {
+        "id": "1",
+        "filename": "",
+        "state": "done",
+        "warning": "",
+        "devices": [{**device, "reason": "\x1b]0;x\x07\u202e"}],
+    }
+    asked = Asked("multicam", tmp_path / "x", tmp_path / "y", as_json=False)
+    asked.show({}, *cli_multicam._lines(session))
+    assert capsys.readouterr().out.endswith("  t: failed; ?]0;x??\n")

@@ -26,8 +26,9 @@ from moonraker_prusacam.errors import (
 
 from . import orders
 from .delivery import is_published, publish_take
-from .download import Download, broken_part
+from .download import Download
 from .exchange import retried
+from .part_file import broken_part
 from .session import TakeState
 from .turns import OPEN
 
@@ -43,7 +44,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AGAIN_S = 30.0  # for a device that is away, or a disk that is full
+MAX_PAUSE_S = 600.0
 MB = 1_000_000
+
+LOOK_S = 30.0
+SLOW_BYTES_S = 100_000.0
+"""Who is slower over ``LOOK_S`` does not count among those that download at once."""
 
 
 class Collector:
@@ -58,6 +64,7 @@ class Collector:
         whereabouts: Callable[[str], Address | None],
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
+        rate: Callable[[], float],
     ) -> None:
         self._config = config
         self._sessions_path = sessions_path
@@ -66,6 +73,7 @@ class Collector:
         self._whereabouts = whereabouts
         self._changed = changed
         self._progressed = progressed
+        self._downloads = Download(config.max_download_mb * MB, self._guards, rate)
         self._slots = asyncio.Semaphore(config.parallel)
         # One at a time: two videos must not choose the same name.
         self._delivering = asyncio.Lock()
@@ -81,9 +89,12 @@ class Collector:
         over = session.record.asked or session.record.over or time.time()
         until = time.monotonic() + self._config.collect_timeout_s
         until -= min(max(0.0, time.time() - over), self._config.collect_timeout_s)
+        pause_s = AGAIN_S
         while not take.is_over:
             if not await self._try(session, take, until):
-                await asyncio.sleep(min(AGAIN_S, max(0.0, until - time.monotonic())))
+                await asyncio.sleep(min(pause_s, max(0.0, until - time.monotonic())))
+                if take.received_bytes:  # what breaks again and again costs the disk
+                    pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     async def _try(self, session: Session, take: Take, until: float) -> bool:
         """One step; False if the take waits for a device or a disk."""
@@ -109,8 +120,7 @@ class Collector:
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
         if take.state is TakeState.STOPPED:
-            async with self._slots:
-                await self._fetch(session, take)
+            await self._fetch_in_turn(session, take)
             return
         async with self._turns.at(take.address):
             if take.state in OPEN:  # nobody has stopped it meanwhile
@@ -132,6 +142,30 @@ class Collector:
         take.host, take.port = address.host, address.port
         return True
 
+    async def _fetch_in_turn(self, session: Session, take: Take) -> None:
+        """Fetch in a slot, which a device that is slow does not keep from others."""
+        loop = asyncio.get_running_loop()
+        await self._slots.acquire()
+        has_slot = True
+        timer: asyncio.TimerHandle
+
+        def look(before_bytes: int) -> None:
+            nonlocal has_slot, timer
+            if take.received_bytes - before_bytes < SLOW_BYTES_S * LOOK_S:
+                has_slot = False
+                self._slots.release()
+            else:
+                timer = loop.call_later(LOOK_S, look, take.received_bytes)
+
+        take.received_bytes = 0
+        timer = loop.call_later(LOOK_S, look, 0)
+        try:
+            await self._fetch(session, take)
+        finally:
+            timer.cancel()
+            if has_slot:
+                self._slots.release()
+
     async def _fetch(self, session: Session, take: Take) -> None:
         folder, part = self._videos_path(), session.part(take)
         was_whole = bool(take.sha256)
@@ -144,22 +178,23 @@ class Collector:
             await asyncio.to_thread(publish_take, session, take, folder)
         take.state, take.reason = TakeState.COLLECTED, ""
 
+    def _guards(self) -> list[DiskGuard]:
+        reserve_bytes = self._config.reserve_mb * MB
+        folders = (self._sessions_path, self._videos_path())
+        return [DiskGuard(folder, reserve_bytes) for folder in folders]
+
     async def _download(self, session: Session, take: Take) -> None:
         """Fetch the whole file, with a few tries where the network fails."""
         recording = take.recording
         if recording is None:
             raise RecordingNotFound("nobody knows what its recording is called")
-        reserve_bytes = self._config.reserve_mb * MB
-        folders = (self._sessions_path, self._videos_path())
-        guards = [DiskGuard(folder, reserve_bytes) for folder in folders]
-        download = Download(self._config.max_download_mb * MB, guards)
 
         def progressed(received_bytes: int, size_bytes: int) -> None:
             take.received_bytes, take.size_bytes = received_bytes, size_bytes
             self._progressed(session, take)
 
         fetched = await retried(
-            lambda: download.fetch(
+            lambda: self._downloads.fetch(
                 take.address, recording, session.part(take), progressed
             )
         )

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_SESSIONS = 50  # that are done
+KEPT_RESTS = 5  # sessions of which the begin of a video is kept
 PROGRESS_S = 2.0
+PRINTING_BYTES_S = 2e6
+"""What a download may take of the disk and the network beside a print."""
 CLOCK_NOT_SET = "the clock of this host is not set, so offsets are guesses"
 
 
@@ -80,6 +83,7 @@ class MultiCamController:
             self.roster.whereabouts,
             self._changed,
             self._progressed,
+            lambda: PRINTING_BYTES_S if self._printing is not None else 0.0,
         )
         self._starting: asyncio.Task[None] | None = None
         self._printing: PrintState | None = None
@@ -321,6 +325,8 @@ class MultiCamController:
         for session in done[:-KEPT_SESSIONS]:
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
+        for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
+            await asyncio.to_thread(session.remove_rests)
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)

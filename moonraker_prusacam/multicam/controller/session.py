@@ -227,6 +227,13 @@ class Session:
             text = json.dumps(cattrs.unstructure(self.record), indent=1)
             write_file(self.path / RECORD, text.encode())
 
+    def remove_rests(self) -> None:
+        """Remove what came of videos of which no more did."""
+        for kind in ("*.part", "*.broken"):
+            for rest in self.path.glob(kind):
+                with suppress(OSError):
+                    rest.unlink()
+
     def remove(self) -> None:
         """Remove the whole directory."""
         shutil.rmtree(self.path, ignore_errors=True)
