@@ -18,7 +18,9 @@ import pytest
 
 from moonraker_prusacam import mp4
 from moonraker_prusacam.multicam.device import device as device_module
+from moonraker_prusacam.multicam.device import recordings as recordings_module
 from moonraker_prusacam.multicam.device.movie import Movie
+from moonraker_prusacam.multicam.device.recordings import Recordings
 from tests.support.multicam_device import (
     FPS,
     NOT_SET,
@@ -362,6 +364,20 @@ async def test_device_when_storage_is_full_then_oldest_recordings_go(
         (listed,) = (await client.ask("LIST_FILES"))["files"]
         assert listed["fileName"] == stopped["fileName"]
     assert not old.exists()
+
+
+def test_recordings_when_they_are_many_then_the_oldest_go_however_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_module, "MAX_RECORDINGS", 3)
+    for number in range(5):
+        (tmp_path / f"Prusa-00000000_{1000 + number}.mp4").write_bytes(b"x")
+    kept = Recordings(tmp_path, "Prusa-00000000")
+    assert kept.trim(1 << 20) == [
+        "Prusa-00000000_1001.mp4",
+        "Prusa-00000000_1000.mp4",
+    ]
+    assert len(kept.all()) == 3
 
 
 async def test_device_when_started_again_then_keeps_its_id(tmp_path: Path) -> None:

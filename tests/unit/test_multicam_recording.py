@@ -214,3 +214,24 @@ async def test_recording_when_it_is_as_large_as_may_be_then_ends_by_itself(
     recorded = await running
     assert recorded.size_bytes < most + (16 << 10)
     await asyncio.to_thread(mp4.check_whole, recorded.path)
+
+
+async def test_recording_when_it_grows_then_older_ones_make_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.01)
+    monkeypatch.setattr(recording_module, "TRIM_BYTES", len(PICTURE))
+    old = tmp_path / "Prusa-1A2B3C4D_1000.mp4"
+    old.write_bytes(bytes(60 * len(PICTURE)))
+    ring = filled(0)
+    recording = recording_of(ring, tmp_path, 0, max_bytes=100 * len(PICTURE))
+    running = asyncio.create_task(recording.run())
+    at_ms = 0
+    async with asyncio.timeout(WAIT_S):
+        while await asyncio.to_thread(old.exists):
+            at_ms += 40
+            ring.add(frame_at(at_ms))
+            await asyncio.sleep(0.001)
+    assert not running.done()
+    recording.stop()
+    await asyncio.to_thread(mp4.check_whole, (await running).path)

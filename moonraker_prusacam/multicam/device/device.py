@@ -219,12 +219,9 @@ class Device:
     async def _trim(self, newest: Recorded) -> None:
         max_bytes = self._config.max_storage_mb << 20
         try:
-            removed = await asyncio.to_thread(self.recordings.trim, max_bytes, newest)
+            await asyncio.to_thread(self.recordings.trim, max_bytes, newest)
         except OSError as error:
             log.warning("Old recordings cannot be removed: %s", error)
-            return
-        if removed:
-            log.info("Removed the oldest recordings: %s", ", ".join(removed))
 
     async def _begun(self, recording: Recording) -> None:
         """Wait until it has begun; raises MultiCamRefused."""

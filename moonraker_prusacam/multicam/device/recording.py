@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 FRAGMENT_S = 1.0
 """How much a crash costs at most, and how often the disk has work."""
 
+TRIM_BYTES = 64 << 20
+"""After so much of it older recordings make room, where all have a limit."""
+
 
 class RecordingState(enum.Enum):
     """How far a recording is."""
@@ -103,6 +106,7 @@ class Recording:
         self._news = asyncio.Event()
         self._movie: Movie | None = None
         self._reason = ""
+        self._trimmed_bytes = 0
         self._thinning = Thinning(limits.fps)
 
     @property
@@ -206,4 +210,8 @@ class Recording:
             self._reason = f"{self._limits.max_bytes >> 20} MiB are the most"
         else:
             await asyncio.to_thread(movie.add, frames)
+            if movie.size_bytes > self._trimmed_bytes + TRIM_BYTES:
+                self._trimmed_bytes = movie.size_bytes
+                left_bytes = self._limits.max_bytes - movie.size_bytes
+                await asyncio.to_thread(self._recordings.trim, left_bytes)
         return not self._reason
