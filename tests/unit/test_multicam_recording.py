@@ -70,6 +70,19 @@ def recording_of(
     return Recording(ring, recordings, limits, BEGIN_S + target_ms / 1e3)
 
 
+def test_ring_when_frames_are_written_then_they_go_by_age() -> None:
+    ring, written = filled(keep_s=1), 0
+    with ring.hold(lambda: written):
+        for at_ms in (0, 500, 1000, 1600, 2200):
+            ring.add(frame_at(at_ms))
+        assert times_of(ring) == [0, 500, 1000, 1600, 2200]
+        written = 2
+        ring.add(frame_at(2300))
+        assert times_of(ring) == [1000, 1600, 2200, 2300]
+    ring.add(frame_at(2700))
+    assert times_of(ring) == [2200, 2300, 2700]
+
+
 def test_ring_when_frames_are_old_then_goes_by_age_and_by_size() -> None:
     assert times_of(filled(0, 500, 1000, 1600, keep_s=1)) == [1000, 1600]
     size = len(PICTURE)
@@ -80,7 +93,7 @@ def test_ring_when_frames_are_old_then_goes_by_age_and_by_size() -> None:
 
 def test_ring_when_held_then_only_size_counts() -> None:
     ring = FrameRing(PLENTY, 1.0)
-    with ring.hold():
+    with ring.hold(lambda: 0):
         for at_ms in (0, 5000, 9000):
             ring.add(frame_at(at_ms))
         assert times_of(ring) == [0, 5000, 9000]

@@ -201,7 +201,10 @@ class Device:
     async def _run(self, recording: Recording) -> Recorded | MultiCamError:
         ended: Recorded | MultiCamError
         try:
-            with self.ring.follow(self.camera), self.ring.hold():
+            with (
+                self.ring.follow(self.camera),
+                self.ring.hold(lambda: recording.next_number),
+            ):
                 ended = await recording.run()
         except MultiCamError as error:
             if recording.first is not None:

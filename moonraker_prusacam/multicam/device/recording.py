@@ -114,6 +114,11 @@ class Recording:
         """How many the file has, or will have with the next fragment."""
         return self._movie.frames if self._movie is not None else 0
 
+    @property
+    def next_number(self) -> int:
+        """The number of the oldest frame of the ring that is not in the file yet."""
+        return self._number
+
     def stop(self) -> None:
         """End it with the newest frame. Idempotent."""
         if self.state is RecordingState.RECORDING:
