@@ -152,6 +152,24 @@ async def test_device_when_it_is_away_as_it_begins_then_stopped_and_collected(
     assert made.device(0)["state"] == "collected"
 
 
+async def test_device_when_it_waits_by_a_clock_of_its_own_then_it_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        waiting = "scheduled_recording_accepted"
+        peer.answers["START_RECORDING"] = lambda: peer.status(waiting)
+        peer.answers["STOP_RECORDING"] = lambda: peer.status("error")
+        await made.event("started", PRINTING)
+        await made.until(lambda: peer.said("START_RECORDING"))
+        peer.answers["DEVICE_STATUS"] = lambda: peer.status(waiting)
+        await made.started()
+        assert "still waits" in made.device(0)["reason"]
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert peer.said("STOP_RECORDING") == 1
+    assert made.device(0)["state"] == "failed"
+
+
 async def test_device_when_another_has_its_address_then_that_is_not_stopped(
     tmp_path: Path,
 ) -> None:

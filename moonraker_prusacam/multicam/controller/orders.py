@@ -79,10 +79,15 @@ async def verify(take: Take, target: float) -> None:
     """See after the instant that it records; if not, order it once more."""
     try:
         await _until(max(target, take.begins or 0.0) + VERIFY_AFTER_S)
-        if await _is_recording(take):
+        if _has_begun(take, await _told_well(take)):
             return
         await _order(take, target)
-        if not await _is_recording(take):
+        told = await _told_well(take)
+        if _has_begun(take, told):
+            return
+        if told.status == DeviceStatus.SCHEDULED_RECORDING_ACCEPTED:
+            take.reason = "it still waits for the instant, by its own clock"
+        else:
             take.fail("it took the order, but does not record")
     except MultiCamError as error:
         _note_trouble(take, error)
@@ -163,16 +168,20 @@ async def _say_start(take: Take, timestamp: float) -> Exchange:
     return exchange
 
 
-async def _is_recording(take: Take) -> bool:
+async def _told_well(take: Take) -> StatusResponse:
+    """How the device is; raises MultiCamError, for an error that it tells as well."""
     answer = (await retried(lambda: ask_status(take.address))).answer
     answer.check()
-    is_recording = _records(answer)
+    return answer
+
+
+def _has_begun(take: Take, answer: StatusResponse) -> bool:
     # The oldest phones of one kind say no more while they record.
-    is_recording |= answer.status == DeviceStatus.COMMAND_RECEIVED
-    if is_recording:
-        take.state, take.reason = TakeState.RECORDING, ""
-        take.is_offset_unknown |= take.accepted is None
-    return is_recording
+    if not (_records(answer) or answer.status == DeviceStatus.COMMAND_RECEIVED):
+        return False
+    take.state, take.reason = TakeState.RECORDING, ""
+    take.is_offset_unknown |= take.accepted is None
+    return True
 
 
 def _note_trouble(take: Take, error: MultiCamError) -> None:
