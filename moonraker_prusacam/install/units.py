@@ -32,7 +32,6 @@ AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=read-only
 PrivateTmp=yes
-ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
 ProtectKernelLogs=yes
@@ -52,6 +51,12 @@ SystemCallFilter=~@privileged
 SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 """
+
+NO_CLOCK = "ProtectClock=yes\n"
+
+# ProtectClock would forbid to ask the kernel whether its clock is set, too, which an
+# instant to record from depends on. To set it takes a capability that is not there.
+READS_CLOCK = "SystemCallFilter=adjtimex clock_adjtime clock_adjtime64\n"
 
 DEVICES = """\
 # Cameras (81) and what encodes pictures (226); USB (189) for those that gphoto2 reads.
@@ -165,7 +170,7 @@ def engine_unit(
         command=" ".join(map(_quoted, command)),
         # One that is not there (a USB disk) must not keep the engine from starting.
         writable=" ".join(f"{_quoted(f'-{path}')}" for path in writable),
-        confined=CONFINED + DEVICES,
+        confined=CONFINED + READS_CLOCK + DEVICES,
     ).encode()
 
 
@@ -177,7 +182,7 @@ def feed_unit(host: Host, engine: str, user: str, command: Iterable[str]) -> byt
         user=user,
         groups=_groups(host),
         command=" ".join(map(_quoted, command)),
-        confined=CONFINED + DEVICES,
+        confined=CONFINED + NO_CLOCK + DEVICES,
     ).encode()
 
 
@@ -188,7 +193,7 @@ def gateway_unit(engine: str, user: str, command: Iterable[str]) -> bytes:
         engine=engine,
         user=user,
         command=" ".join(map(_quoted, command)),
-        confined=f"{CONFINED}PrivateDevices=yes\n",
+        confined=f"{CONFINED}{NO_CLOCK}PrivateDevices=yes\n",
     ).encode()
 
 
