@@ -124,10 +124,8 @@ async def test_device_when_it_comes_and_leaves_then_known_and_forgotten(
     assert network.roster.devices == [
         Device(NAME, Address(LOOPBACK, 8123), "announced")
     ]
-    assert network.roster.whereabouts(NAME) == Address(LOOPBACK, 8123)
     await (await network.zeroconf.async_unregister_service(info))
     await network.roster.until(lambda: network.heard == [])
-    assert network.roster.whereabouts(NAME) is None
 
 
 async def test_device_when_its_port_and_address_change_then_it_is_known_there(

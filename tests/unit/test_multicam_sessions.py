@@ -184,24 +184,6 @@ async def test_device_when_another_has_its_address_then_that_is_not_stopped(
     assert "another device" in made.device(0)["reason"]
 
 
-async def test_device_when_it_announces_another_address_then_found_there(
-    tmp_path: Path,
-) -> None:
-    async with Peer() as peer, bench(tmp_path) as made:
-        made.controller.roster.announce("multiCam-x", peer.address)
-        await made.event("started", PRINTING)
-        await made.started()
-        await peer.close()
-        peer.port = 0  # the router gave it another one
-        await made.event("complete", COMPLETE)
-        await made.until(lambda: made.device(0)["reason"])
-        await peer.listen()
-        made.controller.roster.announce("multiCam-x", peer.address)
-        await made.done()
-    assert made.device(0)["state"] == "collected"
-    assert made.device(0)["address"] == str(peer.address)
-
-
 async def test_device_when_it_says_the_id_of_another_then_both_are_collected(
     tmp_path: Path,
 ) -> None:

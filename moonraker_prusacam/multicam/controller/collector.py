@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from moonraker_prusacam.multicam_options import Address, MultiCamConfig
+    from moonraker_prusacam.multicam_options import MultiCamConfig
 
     from .session import Session, Take
     from .turns import Turns
@@ -53,7 +53,10 @@ SLOW_BYTES_S = 100_000.0
 
 
 class Collector:
-    """Ends takes; ``changed`` is told of each step of one, and saves the session."""
+    """Ends takes; ``changed`` is told of each step of one, and saves the session.
+
+    ``locate`` tells a take where its device is now.
+    """
 
     def __init__(
         self,
@@ -61,16 +64,16 @@ class Collector:
         sessions_path: Path,
         videos_path: Callable[[], Path],
         turns: Turns,
-        whereabouts: Callable[[str], Address | None],
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
+        locate: Callable[[Take], None],
         rate: Callable[[], float],
     ) -> None:
         self._config = config
+        self._locate = locate
         self._sessions_path = sessions_path
         self._videos_path = videos_path
         self._turns = turns
-        self._whereabouts = whereabouts
         self._changed = changed
         self._progressed = progressed
         self._downloads = Download(config.max_download_mb * MB, self._guards, rate)
@@ -103,9 +106,8 @@ class Collector:
         except (MultiCamUnavailable, DiskRefused) as error:
             take.reason = str(error)
             if time.monotonic() < until:
-                has_moved = self._follow(take)
                 await self._changed(session)
-                return has_moved
+                return False
             take.fail(f"its time was over: {error}")
         except MultiCamError as error:
             take.fail(str(error))
@@ -119,6 +121,7 @@ class Collector:
 
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
+        self._locate(take)
         if take.state is TakeState.STOPPED:
             await self._fetch_in_turn(session, take)
             return
@@ -133,14 +136,6 @@ class Collector:
         await orders.stop(take, record.created, record.target, limit_s, since)
         if take.state is TakeState.STOPPED and (other := _twin(session, take)):
             take.fail(f"it is '{other}' under another name")
-
-    def _follow(self, take: Take) -> bool:
-        """Whether the device has another address by now; it is asked there then."""
-        address = self._whereabouts(take.name)
-        if address is None or address == take.address:
-            return False
-        take.host, take.port = address.host, address.port
-        return True
 
     async def _fetch_in_turn(self, session: Session, take: Take) -> None:
         """Fetch in a slot, which a device that is slow does not keep from others."""

@@ -74,15 +74,17 @@ class MultiCamController:
         self._follower = PrintFollower(is_eager=config.record_prints)
         self._sessions: list[Session] = []
         turns = Turns(self._sessions)
-        self._starter = Starter(config, turns, self._save, self._changed)
+        self._starter = Starter(
+            config, turns, self._save, self._changed, self.roster.locate
+        )
         self._collector = Collector(
             config,
             sessions_path,
             videos_path,
             turns,
-            self.roster.whereabouts,
             self._changed,
             self._progressed,
+            self.roster.locate,
             lambda: PRINTING_BYTES_S if self._printing is not None else 0.0,
         )
         self._starting: asyncio.Task[None] | None = None

@@ -34,7 +34,10 @@ CLOCK_WAS_SET = "the clock of this host was set meanwhile, so nobody knows the o
 
 
 class Starter:
-    """Starts takes; ``saved`` keeps a session, ``changed`` tells of it as well."""
+    """Starts takes; ``saved`` keeps a session, ``changed`` tells of it as well.
+
+    ``locate`` tells a take where its device is now.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,13 @@ class Starter:
         turns: Turns,
         saved: Callable[[Session], Awaitable[None]],
         changed: Callable[[Session], Awaitable[None]],
+        locate: Callable[[Take], None],
     ) -> None:
         self._config = config
         self._turns = turns
         self._saved = saved
         self._changed = changed
+        self._locate = locate
 
     async def start(self, session: Session, *, is_resumed: bool = False) -> None:
         """Have each device begin that has not yet said that it records."""
@@ -67,6 +72,7 @@ class Starter:
     async def _start(self, session: Session, take: Take, *, is_resumed: bool) -> None:
         record = session.record
         target = record.target or 0.0
+        self._locate(take)
         async with self._turns.at(take.address):
             for other, its in self._turns.unstopped(session, take):
                 await self._stop(other, its)

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam.emulator.video import encode
 from moonraker_prusacam.errors import FfmpegMissing, RenderError
 
 from .faults import RENDER, RENDER_KINDS, CameraFaultKind
 from .timelapse import Phase, Trouble
-from .video import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .faults import CameraFault
     from .sender import Sender
     from .timelapse import Timelapse
+
+log = logging.getLogger(__name__)
 
 RENDER_S = 2.0
 STEPS_PERCENT = (25, 50, 75)
@@ -63,7 +66,8 @@ class Renderer:
             frames = [NO_PICTURE]
         try:
             video = await encode(frames, fps)
-        except (RenderError, FfmpegMissing):
+        except (RenderError, FfmpegMissing) as error:
+            log.warning("The virtual camera makes no video: %s", error)
             trouble = timelapse.fail(Trouble.ENCODER)
             self._changed()
             await self._sender.tell(Phase.FAILED, trouble=trouble)
