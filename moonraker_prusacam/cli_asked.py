@@ -58,7 +58,7 @@ class Asked:
             Console().print_json(data=answer)
             return
         for line in lines:
-            click.echo(line)
+            click.echo(printable(line))
 
 
 def asking_for(part: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -80,14 +80,16 @@ def asking_for(part: str) -> Callable[[Callable[..., None]], Callable[..., None]
     return asking
 
 
+def printable(text: str) -> str:
+    """``text``, of which devices and files may have said a part, for a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)
+
+
 def columns(rows: list[list[str]]) -> list[str]:
     """The rows as lines. Nothing is cut: names are there to be copied."""
-    printable = [
-        ["".join(c if c.isprintable() else "?" for c in cell) for cell in row]
-        for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*printable, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in printable]
+    shown = [list(map(printable, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in shown]
 
 
 def date(time_s: float) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import MultiCamRefused
 from .multicam.controller import MultiCamController
+from .multicam.controller.roster import OwnDevice
 from .multicam.device.service import DeviceService
 from .multicam_options import Address
 
@@ -86,12 +87,14 @@ class SyncedRecording:
             "cameras": [device.status() for device in self.devices],
         }
 
-    def _own(self) -> Iterator[tuple[str, Address]]:
-        """Name and address of each camera of ours that listens already."""
+    def _own(self) -> Iterator[OwnDevice]:
+        """Each camera of ours that listens, or is about to."""
         for device in self.devices:
-            if device.server is None or not device.ready.is_set():
+            port = device.config.port if device.server is None else device.server.port
+            if not port:
                 continue
             host = device.config.host
             if (bound := ipaddress.ip_address(host)).is_unspecified:
                 host = "127.0.0.1" if bound.version == 4 else "::1"
-            yield device.config.camera, Address(host, device.server.port)
+            address = Address(host, port)
+            yield OwnDevice(device.config.camera, address, device.announced_as)

@@ -146,7 +146,7 @@ async def examine_multicam(
     if last and missing:
         shown = "; ".join(missing[:MAX_SHOWN])
         found = f"the last recording lacks videos: {shown}"
-        remedy = "'prusacam multicam collect' asks the devices for them again"
+        remedy = "'prusacam multicam collect' asks for them again, where they recorded"
         return [Finding("multicam", State.WARNING, found, remedy)]
     if told and told["discovery"]["enabled"] and not told["devices"]:
         return [Finding("multicam", State.WARNING, "there is no device", NONE_HEARD)]
@@ -186,7 +186,7 @@ def _judge_mdns(
         remedy = NO_ZEROCONF if "zeroconf" in problem else NO_MULTICAST
         return Finding("mdns", State.FAILED, f"announcements {problem}", remedy)
     if not heard:
-        return Finding("mdns", State.WARNING, "nobody listens yet", "try again")
+        return Finding("mdns", State.WARNING, "waits for the network", NO_MULTICAST)
     if names:
         more = ", …" if len(names) > MAX_SHOWN else ""
         found = f"heard of {', '.join(names[:MAX_SHOWN])}{more}"

@@ -25,6 +25,7 @@ from . import (
     latency,
     memory,
     moonraker,
+    multicam,
     scan,
     snapshots,
     sources,
@@ -52,6 +53,8 @@ FIGURES: dict[str, Callable[[Stand], list[Figure]]] = {
     "stalled": hindered.measure_stalled,
     "memory": memory.measure,
     "moonraker": moonraker.measure,
+    "multicam": multicam.measure_start,
+    "recording": multicam.measure_recording,
 }
 QUICK_SCALE = 0.4
 QUICK_ROUNDS = 1

@@ -49,8 +49,8 @@ def measure_added(stand: Stand) -> list[Figure]:
     """What the engine adds, with one viewer."""
     direct, through = Latencies(), Latencies()
     for _ in range(stand.rounds):
-        direct.rounds.append(_watch(stand, stand.feeder_port, format="raw"))
-        through.rounds.append(_watch(stand, stand.engine.port))
+        direct.rounds.append(watch(stand, stand.feeder_port, format="raw"))
+        through.rounds.append(watch(stand, stand.engine.port))
     p50_ms = through.middle(50) - direct.middle(50)
     p99_ms = through.middle(99) - direct.middle(99)
     return [
@@ -69,9 +69,9 @@ def measure_stalled(stand: Stand) -> list[Figure]:
     engine = stand.stalled_engine
     calm, stalled = Latencies(), Latencies()
     for _ in range(stand.rounds):
-        calm.rounds.append(_watch(stand, engine.port))
+        calm.rounds.append(watch(stand, engine.port))
         engine.signal(signal.SIGUSR1)
-        stalled.rounds.append(_watch(stand, engine.port))
+        stalled.rounds.append(watch(stand, engine.port))
         engine.signal(signal.SIGUSR2)
     ratio = stalled.middle(99) / calm.middle(99)
     return [
@@ -85,7 +85,7 @@ def measure_stalled(stand: Stand) -> list[Figure]:
     ]
 
 
-def _watch(stand: Stand, port: int, **options: Any) -> list[float]:
+def watch(stand: Stand, port: int, **options: Any) -> list[float]:
     client = stand.load(
         stand.programs.viewers,
         port,

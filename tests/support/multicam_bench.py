@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 10.0
 CONFIG = MultiCamConfig(
-    delay_s=0.5, discover=False, stop_timeout_s=1.0, collect_timeout_s=10.0
+    delay_s=0.2, discover=False, stop_timeout_s=1.0, collect_timeout_s=10.0
 )
 PRINTING = PrintState("printing", "cube.gcode", 0.0, None, None)
 COMPLETE = attrs.evolve(PRINTING, state="complete")
@@ -76,8 +76,12 @@ class Bench:
         return told
 
     async def started(self) -> None:
+        """Wait until each device records, or has said why not."""
         await self.until(
-            lambda: all(take["state"] != "ordered" for take in self.session["devices"])
+            lambda: all(
+                take["state"] != "ordered" or take["reason"]
+                for take in self.session["devices"]
+            )
         )
 
     async def done(self) -> None:

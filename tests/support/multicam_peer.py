@@ -37,6 +37,8 @@ class Peer:
         self.commands: list[dict[str, Any]] = []
         self.answers: dict[str, Callable[[], Any]] = {}
         self.clock_s = 0.0
+        self.finish_s = 0.0  # until its file is final
+        self.trickle_s = 0.0  # between two octets of a recording
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._talks: set[asyncio.Task[None]] = set()
@@ -85,8 +87,12 @@ class Peer:
             while octets := await reader.read(4096):
                 command = json.loads(octets)
                 self.commands.append(command)
+                if command["command"] == "STOP_RECORDING":
+                    await asyncio.sleep(self.finish_s)
                 answer = self._answer(command)
-                if answer is not None:
+                if answer is not None and command["command"] == "GET_VIDEO":
+                    await self._send(writer, answer)
+                elif answer is not None:
                     writer.write(answer)
                     await writer.drain()
         except OSError:
@@ -95,6 +101,17 @@ class Peer:
             self._writers.discard(writer)
             self._talks.discard(task)
             writer.transport.abort()
+
+    async def _send(self, writer: asyncio.StreamWriter, octets: bytes) -> None:
+        if self.trickle_s:
+            header, octets = octets[: -len(self.video)], octets[-len(self.video) :]
+            writer.write(header)
+            for octet in octets:
+                writer.write(bytes([octet]))
+                await writer.drain()
+                await asyncio.sleep(self.trickle_s)
+        writer.write(octets)
+        await writer.drain()
 
     def _answer(self, command: dict[str, Any]) -> bytes | None:
         name = command["command"]

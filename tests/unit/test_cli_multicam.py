@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from moonraker_prusacam import cli_multicam
 from moonraker_prusacam.app import Engine
+from moonraker_prusacam.cli_asked import Asked
 from moonraker_prusacam.config import load
 from moonraker_prusacam.mp4 import read_track
 from moonraker_prusacam.multicam_options import device_address
@@ -27,6 +29,8 @@ from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 TIMEOUT_S = 20.0
 SECTIONS = """
@@ -123,3 +127,19 @@ async def test_virtual_device_when_it_is_run_by_hand_then_it_films_a_video(
     finally:
         process.terminate()
         assert await process.wait() == 0
+
+
+def test_lines_when_a_device_is_hostile_then_shown_without_harm(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    device = {"name": "t", "state": "failed", "video": None, "warning": ""}
+    session = {
+        "id": "1",
+        "filename": "",
+        "state": "done",
+        "warning": "",
+        "devices": [{**device, "reason": "\x1b]0;x\x07\u202e"}],
+    }
+    asked = Asked("multicam", tmp_path / "x", tmp_path / "y", as_json=False)
+    asked.show({}, *cli_multicam._lines(session))
+    assert capsys.readouterr().out.endswith("  t: failed; ?]0;x??\n")

@@ -163,7 +163,7 @@ async def test_multicam_when_there_is_no_device_then_told(tmp_path: Path) -> Non
         ({}, ["phone"], "", "ok", "heard of phone"),
         ({}, [], "10.0.0.1", "ok", "listens; no device has announced itself"),
         ({}, [], "", "warning", "listens; no device has announced itself"),
-        ({"listening": False}, [], "", "warning", "nobody listens yet"),
+        ({"listening": False}, [], "", "warning", "waits for the network"),
         (
             {"listening": False, "problem": "cannot be heard: No such device"},
             *([], "", "failed", "announcements cannot be heard: No such device"),
@@ -191,7 +191,8 @@ async def test_mdns_when_an_engine_listens_then_as_it_hears(
 async def test_mdns_when_no_engine_runs_then_devices_are_heard_from_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(multicam, "Browser", partial(Browser, interfaces=LOOPBACK))
+    listening = partial(Browser, addresses=lambda: LOOPBACK)
+    monkeypatch.setattr(multicam, "Browser", listening)
     monkeypatch.setattr(multicam, "LISTEN_S", 1.5)
     network = AsyncZeroconf(interfaces=LOOPBACK)
     info = AsyncServiceInfo(

@@ -180,6 +180,39 @@ def test_engine_unit_when_the_engine_sets_the_clock_then_it_is_refused(
     assert options["CapabilityBoundingSet"] == [""]  # adjtimex(2) sets nothing, either
 
 
+def calls_of(name: str) -> set[str]:
+    """The system calls of a set of systemd's, or the one that is named."""
+    if not name.startswith("@"):
+        return {name}
+    words = [
+        line.split()[0]
+        for line in analyze("syscall-filter", "--no-pager", name).splitlines()
+        if line.startswith(" ") and not line.strip().startswith("#")
+    ]
+    return set().union(*map(calls_of, words))
+
+
+@needs_systemd
+@pytest.mark.parametrize("call", ["adjtimex", "clock_adjtime", "clock_adjtime64"])
+def test_engine_unit_when_systemd_confines_it_then_it_may_ask_how_the_clock_is(
+    host: Host, call: str
+) -> None:
+    """Else a camera of ours refuses every instant that is to come."""
+    options = options_of(engine_unit(host, "prusacam", "pi", ["/x/prusacam"], []))
+    allowed: set[str] = set()
+    for line in options["SystemCallFilter"]:
+        for name in line.removeprefix("~").split():
+            if line.startswith("~"):
+                allowed -= calls_of(name)
+            else:
+                allowed |= calls_of(name)
+    assert call in allowed
+    assert {"read", "capset"} <= allowed
+    assert not {"clock_settime", "settimeofday", "reboot"} & allowed
+    # It forbids these calls, whatever the filter says (systemd.exec).
+    assert "ProtectClock" not in options
+
+
 def test_unit_when_a_host_has_no_such_groups_then_it_names_none(tmp_path: Path) -> None:
     host = Host(tmp_path, "pi", tmp_path, may_ask=False)
     options = options_of(engine_unit(host, "prusacam", "pi", ["/x"], []))

@@ -69,8 +69,9 @@ async def running(
 ) -> AsyncIterator[Peer]:
     """A control connection to an engine that has the frame JPEG."""
     config = loads(CAMERA.format(folder=folder, url=feed.url) + more)
+    before = len(feed.arrivals)  # of an engine before this one, which has gone
     async with Engine(config) as engine:
-        await feed.arrived(1)
+        await feed.arrived(before + 1)
         if is_live:
             await feed.send(JPEG)
             await engine.cameras["front"].wait_newer(0, WAIT_S)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from typing import TYPE_CHECKING
 
+import ifaddr
 import pytest
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from moonraker_prusacam.multicam import SERVICE_TYPE
+from moonraker_prusacam.multicam import host_addresses as host_addresses_module
 from moonraker_prusacam.multicam.device import announcement as announcement_module
 from moonraker_prusacam.multicam.device.announcement import (
     Announcement,
     addresses_of,
-    host_addresses,
 )
+from moonraker_prusacam.multicam.host_addresses import host_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +112,24 @@ def test_addresses_when_host_is_one_address_then_only_that(
     host: str, expected: list[str]
 ) -> None:
     assert addresses_of(host) == expected
+
+
+def test_addresses_when_there_are_bridges_then_the_one_that_is_used_is_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Adapter:
+        def __init__(self, *addresses: str) -> None:
+            self.ips = [ifaddr.IP(address, 24, "x") for address in addresses]
+
+    adapters = [Adapter("127.0.0.1"), Adapter("172.17.0.1"), Adapter("192.168.1.5")]
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    monkeypatch.setattr(host_addresses_module, "_used_by", lambda *_: "192.168.1.5")
+    assert host_addresses() == ["192.168.1.5", "172.17.0.1"]
+
+
+def test_address_when_something_would_be_sent_then_it_is_one_of_the_hosts() -> None:
+    used = host_addresses_module._used_by(socket.AF_INET, "127.0.0.9")
+    assert used == "127.0.0.1"
 
 
 def test_addresses_when_host_is_any_then_ipv4_is_first_and_nothing_is_loopback() -> (

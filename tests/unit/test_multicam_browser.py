@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from zeroconf._dns import DNSPointer
+from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
+from moonraker_prusacam.multicam.controller import browser as browser_module
 from moonraker_prusacam.multicam.controller.browser import Browser, shown
-from moonraker_prusacam.multicam.controller.roster import Device, Roster
+from moonraker_prusacam.multicam.controller.roster import Device, OwnDevice, Roster
 from moonraker_prusacam.multicam.protocol.constants import SERVICE_TYPE
 from moonraker_prusacam.multicam_options import (
     Address,
@@ -19,8 +24,13 @@ from moonraker_prusacam.multicam_options import (
     MultiCamSections,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
 TIMEOUT_S = 10.0
-LOOPBACK = ("127.0.0.1",)
+LOOPBACK = "127.0.0.1"
+NAME = "multiCam-Test-0A1B2C3D"
+CLASS_IN, TYPE_PTR, FLAGS_RESPONSE = 1, 12, 0x8400
 
 
 class Told(Roster):
@@ -43,32 +53,181 @@ class Told(Roster):
             await self.changed.wait()
         self.changed.clear()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
 
-async def test_device_when_it_comes_and_leaves_then_known_and_forgotten() -> None:
-    roster = Told(MultiCamSections(MultiCamConfig()))
-    browser = Browser(roster, interfaces=LOOPBACK)
-    browser.start()
-    network = AsyncZeroconf(interfaces=[*LOOPBACK])
-    info = AsyncServiceInfo(
-        SERVICE_TYPE,
-        f"multiCam-Test-0A1B2C3D.{SERVICE_TYPE}",
-        addresses=[socket.inet_aton("127.0.0.1")],
-        port=8123,
-    )
-    try:
-        await (await network.async_register_service(info))
-        await roster.change()
-        expected = Device(
-            "multiCam-Test-0A1B2C3D", Address("127.0.0.1", 8123), "announced"
+
+class Network:
+    """Who announces; a browser listens to it."""
+
+    def __init__(self) -> None:
+        self.roster = Told(MultiCamSections(MultiCamConfig(max_devices=64)))
+        self.addresses = [LOOPBACK]
+        self.browser = Browser(self.roster, lambda: list(self.addresses))
+        self.zeroconf = AsyncZeroconf(interfaces=[LOOPBACK])
+
+    async def announce(
+        self, name: str = NAME, port: int = 8123, host: str = LOOPBACK, **more: Any
+    ) -> AsyncServiceInfo:
+        info = AsyncServiceInfo(
+            SERVICE_TYPE,
+            f"{name}.{SERVICE_TYPE}",
+            parsed_addresses=[host],
+            port=port,
+            server="phone.local.",
+            **more,
         )
-        assert roster.devices == [expected]
-        await (await network.async_unregister_service(info))
-        await roster.change()
-        assert roster.devices == []
+        # Nobody else has the name: to ask would take most of a second.
+        await (
+            await self.zeroconf.async_register_service(
+                info, cooperating_responders=True
+            )
+        )
+        return info
+
+    def tell(self, *names: str) -> None:
+        """Say that there are devices of these names, and nothing else of them."""
+        packet = DNSOutgoing(FLAGS_RESPONSE)
+        for name in names:
+            alias = f"{name}.{SERVICE_TYPE}"
+            packet.add_answer_at_time(
+                DNSPointer(SERVICE_TYPE, TYPE_PTR, CLASS_IN, 120, alias), 0
+            )
+        self.zeroconf.zeroconf.async_send(packet)
+
+    @property
+    def heard(self) -> list[Address]:
+        return [device.address for device in self.roster.devices]
+
+
+@pytest.fixture
+async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
+    monkeypatch.setattr(browser_module, "LOOK_S", 0.1)
+    monkeypatch.setattr(browser_module, "RETRY_S", 0.1)
+    monkeypatch.setattr(browser_module, "RESOLVE_TIMEOUT_MS", 300)
+    made = Network()
+    made.browser.start()
+    yield made
+    await made.zeroconf.async_close()
+    await made.browser.aclose()
+    await made.browser.aclose()
+
+
+async def test_device_when_it_comes_and_leaves_then_known_and_forgotten(
+    network: Network,
+) -> None:
+    info = await network.announce()
+    await network.roster.change()
+    assert network.roster.devices == [
+        Device(NAME, Address(LOOPBACK, 8123), "announced")
+    ]
+    await (await network.zeroconf.async_unregister_service(info))
+    await network.roster.until(lambda: network.heard == [])
+
+
+async def test_device_when_its_port_and_address_change_then_it_is_known_there(
+    network: Network,
+) -> None:
+    info = await network.announce()
+    await network.roster.until(lambda: network.heard == [Address(LOOPBACK, 8123)])
+    info.port, info.addresses = 8124, [socket.inet_aton("127.0.0.9")]
+    await (await network.zeroconf.async_update_service(info))
+    await network.roster.until(lambda: network.heard == [Address("127.0.0.9", 8124)])
+
+
+async def test_device_when_it_has_ipv6_only_then_known(network: Network) -> None:
+    await network.announce(host="::1")
+    await network.roster.until(lambda: network.heard == [Address("::1", 8123)])
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {b"deviceId": b"\xff\xfe\x00\n" * 60},
+        {b"": b""},
+        {b"deviceId" + bytes([number]): bytes(200) for number in range(30)},
+    ],
+)
+async def test_device_when_its_text_is_hostile_then_it_is_a_device_all_the_same(
+    network: Network, properties: dict[bytes, bytes]
+) -> None:
+    await network.announce(properties=properties)
+    await network.roster.until(lambda: network.heard == [Address(LOOPBACK, 8123)])
+
+
+async def test_names_when_they_are_hostile_then_the_others_are_heard(
+    network: Network, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile = ["../a", "a\x1b[2J\n", "\u202eb", "x" * 63, "nul\0", "a.b.c", " "]
+    network.tell(*hostile)
+    await network.announce()
+    await network.roster.until(lambda: bool(network.heard))
+    # Some of them are names, and none has an address.
+    assert network.heard == [Address(LOOPBACK, 8123)]
+    assert "Task" not in caplog.text
+
+
+async def test_device_when_a_thousand_others_only_tell_names_then_it_is_known(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser_module, "RESOLVE_TIMEOUT_MS", 10)
+    await network.announce("first", 8001)
+    await network.roster.until(lambda: len(network.heard) == 1)
+    for begin in range(0, 1000, 50):
+        network.tell(*(f"nobody{begin + number}" for number in range(50)))
+    await network.announce("second", 8002)
+    await network.roster.until(lambda: len(network.heard) == 2)
+    assert network.browser._resolving <= browser_module.MAX_RESOLVING
+    assert len(network.browser._known) <= browser_module.MAX_KNOWN
+
+
+async def test_devices_when_more_than_a_thousand_then_memory_has_a_bound(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browser_module, "MAX_KNOWN", 2)
+    for number in range(4):
+        await network.announce(f"d{number}", 8000 + number)
+    await network.roster.until(lambda: len(network.heard) == 2)
+    assert len(network.browser._known) == 2
+
+
+async def test_network_when_it_comes_after_the_engine_then_devices_are_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(browser_module, "LOOK_S", 0.05)
+    monkeypatch.setattr(browser_module, "RETRY_S", 0.05)
+    network = Network()
+    answers: list[Any] = [[], OSError(19, "No such device"), [LOOPBACK]]
+
+    def addresses() -> list[str]:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, OSError):
+            raise answer
+        return list(answer)
+
+    network.browser._addresses = addresses
+    await network.announce()
+    network.browser.start()
+    try:
+        await network.roster.until(lambda: network.heard == [Address(LOOPBACK, 8123)])
     finally:
-        await network.async_close()
-        await browser.aclose()
-        await browser.aclose()
+        await network.browser.aclose()
+        await network.zeroconf.async_close()
+
+
+async def test_device_when_it_left_while_the_network_changed_then_forgotten(
+    network: Network,
+) -> None:
+    info = await network.announce()
+    await network.roster.until(lambda: len(network.heard) == 1)
+    network.addresses = []
+    await network.roster.until(lambda: network.heard == [])
+    network.addresses = [LOOPBACK]
+    await network.roster.until(lambda: len(network.heard) == 1)
+    assert info.name == f"{NAME}.{SERVICE_TYPE}"
 
 
 def test_name_when_it_is_hostile_then_shown_without_harm() -> None:
@@ -97,5 +256,13 @@ def test_takes_when_names_are_the_same_then_told_apart() -> None:
     sections = MultiCamSections(
         MultiCamConfig(), (MultiCamDeviceConfig("front", address=Address("a")),)
     )
-    roster = Roster(sections, lambda: [("front", Address("127.0.0.1", 8090))])
+    roster = Roster(sections, lambda: [OwnDevice("front", Address("127.0.0.1", 8090))])
     assert [take.name for take in roster.takes()] == ["front", "front 2"]
+
+
+def test_devices_when_a_camera_of_ours_announces_itself_then_it_is_one() -> None:
+    ours = OwnDevice("front", Address("127.0.0.1", 8090), "multiCam-Prusa-0A1B2C3D")
+    roster = Roster(MultiCamSections(MultiCamConfig()), lambda: [ours])
+    roster.announce("multiCam-Prusa-0A1B2C3D", Address("192.168.1.5", 8090))
+    roster.announce("multiCam-x", Address("192.168.1.6"))
+    assert [device.name for device in roster.devices] == ["front", "multiCam-x"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
+import subprocess
 import threading
 import time
 from statistics import median
@@ -17,8 +19,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam import mp4
+from moonraker_prusacam.errors import SourceUnavailable
+from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.multicam.device import device as device_module
+from moonraker_prusacam.multicam.device import recordings as recordings_module
 from moonraker_prusacam.multicam.device.movie import Movie
+from moonraker_prusacam.multicam.device.recordings import Recordings
+from tests.support import jpeg
 from tests.support.multicam_device import (
     FPS,
     NOT_SET,
@@ -28,7 +35,8 @@ from tests.support.multicam_device import (
     command_octets,
     stage,
 )
-from tests.support.staged_source import StagedSource
+from tests.support.sources import LOOK_S
+from tests.support.staged_source import PICTURE, StagedSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -340,6 +348,65 @@ async def test_device_when_stopped_at_its_first_frame_then_gives_the_file(
         await asyncio.to_thread(mp4.check_whole, path)
 
 
+async def test_device_when_camera_breaks_and_is_another_then_recording_goes_on(
+    tmp_path: Path,
+) -> None:
+    begin, broken = asyncio.Event(), asyncio.Event()
+    source = StagedSource(begin, PICTURE, broken, SourceUnavailable("unplugged"))
+    async with stage(tmp_path, source=source) as standing:
+        device = standing.service.device
+        assert device is not None
+        client = await standing.client()
+        await client.send(command_octets("START_RECORDING", timestamp=time.time()))
+        begin.set()
+        assert (await client.answer())["status"] == "recording"
+        source.steps = (jpeg.picture(32, 16),) * 2
+        broken.set()
+        async with asyncio.timeout(WAIT_S):
+            while device.ring.next_number < 3:  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_S)
+        assert (await client.ask("DEVICE_STATUS"))["status"] == "recording"
+        stopped = await client.ask("STOP_RECORDING")
+    path = tmp_path / "bed" / stopped["fileName"]
+    track = await asyncio.to_thread(mp4.read_track, path)
+    assert track.frames == 3
+    shown = await asyncio.to_thread(_decoded, path)
+    assert shown == 3
+
+
+async def test_device_when_two_controllers_stop_at_once_then_both_have_the_file(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as standing:
+        one, other = await standing.client(), await standing.client()
+        await one.ask("START_RECORDING", timestamp=time.time())
+        assert (await other.ask("START_RECORDING", timestamp=0))["isRecording"] is True
+        stop = command_octets("STOP_RECORDING")
+        await asyncio.gather(one.send(stop), other.send(stop))
+        stopped = [await client.answer() for client in (one, other)]
+        assert stopped[0]["fileId"] == stopped[1]["fileId"]
+        assert {answer["status"] for answer in stopped} == {"recording_stopped"}
+
+
+async def test_device_when_a_recording_is_removed_then_who_fetches_it_gets_all(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as standing:
+        old = "Prusa-00000000_1000"
+        video = os.urandom(24 << 20)
+        await asyncio.to_thread((tmp_path / "bed" / f"{old}.mp4").write_bytes, video)
+        client, other = await standing.client(), await standing.client()
+        await client.send(command_octets("GET_VIDEO", fileId=old))
+        length = int.from_bytes(await client.reader.readexactly(4), "big")
+        await client.reader.readexactly(length)
+        device = standing.service.device
+        assert device is not None
+        assert await asyncio.to_thread(device.recordings.trim, 0) == [f"{old}.mp4"]
+        await recorded(other, standing)  # STOP while it is fetched
+        async with asyncio.timeout(WAIT_S):
+            assert await client.reader.readexactly(len(video)) == video
+
+
 async def test_device_when_engine_ends_then_recording_is_final(tmp_path: Path) -> None:
     async with stage(tmp_path) as standing:
         client = await standing.client()
@@ -364,9 +431,31 @@ async def test_device_when_storage_is_full_then_oldest_recordings_go(
     assert not old.exists()
 
 
+def test_recordings_when_they_are_many_then_the_oldest_go_however_small(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_module, "MAX_RECORDINGS", 3)
+    for number in range(5):
+        (tmp_path / f"Prusa-00000000_{1000 + number}.mp4").write_bytes(b"x")
+    kept = Recordings(tmp_path, "Prusa-00000000")
+    assert kept.trim(1 << 20) == [
+        "Prusa-00000000_1001.mp4",
+        "Prusa-00000000_1000.mp4",
+    ]
+    assert len(kept.all()) == 3
+
+
 async def test_device_when_started_again_then_keeps_its_id(tmp_path: Path) -> None:
     names = set()
     for _ in range(2):
         async with stage(tmp_path) as standing:
             names.add((await (await standing.client()).ask("HEARTBEAT"))["deviceId"])
     assert len(names) == 1
+
+
+def _decoded(path: Path) -> int:
+    """How many pictures ffmpeg shows."""
+    show = [str(find_ffmpeg(None)), "-v", "info", "-i", str(path), "-f", "null"]
+    done = subprocess.run([*show, "-vsync", "passthrough", "-"], capture_output=True)
+    assert done.returncode == 0
+    return int(re.findall(rb"frame=\s*(\d+)", done.stderr)[-1])

@@ -2,7 +2,7 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The engine as a process of its own, killed while one of its cameras records."""
+"""The engine as a process of its own, killed while its camera or a phone records."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import os
 import signal
 import sys
 import time
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam import mp4
+from moonraker_prusacam.cli_call import call
+from moonraker_prusacam.config import load
+from moonraker_prusacam.errors import PrusacamError
 from tests.support.multicam_device import FPS, WAIT_S, Client
+from tests.support.multicam_peer import VIDEO, Peer
 from tests.support.sources import LOOK_S, closed_port
 
 if TYPE_CHECKING:
@@ -39,6 +43,20 @@ reserve_mb: 1
 """
 
 
+DIRECTOR = """
+[engine]
+port: {engine_port}
+data_path: {folder}
+
+[multicam]
+discover: False
+delay: 0.5
+
+[multicam_device phone]
+address: 127.0.0.1:{port}
+"""
+
+
 @asynccontextmanager
 async def engine(config: Path, port: int) -> AsyncIterator[tuple[Process, Client]]:
     """The engine, and a controller that is connected to its camera."""
@@ -58,6 +76,28 @@ async def engine(config: Path, port: int) -> AsyncIterator[tuple[Process, Client
     finally:
         if client is not None:
             await client.aclose()
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def director(config: Path, socket: Path) -> AsyncIterator[Process]:
+    """The engine, once its control socket answers."""
+    command = (sys.executable, "-m", "moonraker_prusacam", "run", "-c", str(config))
+    process = await asyncio.create_subprocess_exec(
+        *command, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(3 * WAIT_S):
+            while True:
+                try:
+                    await call(socket, "engine.identify", {})
+                    break
+                except PrusacamError:
+                    await asyncio.sleep(LOOK_S)
+        yield process
+    finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
@@ -103,3 +143,53 @@ async def test_recording_when_engine_is_killed_then_next_one_has_a_whole_file(
         # A fragment's second at most is missing, and what the disk had just taken.
         assert recorded_s - 1.5 < track.duration_s <= recorded_s + 1.5
         assert (await client.ask("STOP_RECORDING"))["status"] == "error"
+
+
+async def test_start_when_engine_is_killed_before_it_is_on_disk_then_phone_is_stopped(
+    tmp_path: Path,
+) -> None:
+    config, socket = tmp_path / "prusacam.conf", tmp_path / "comms" / "prusacam.sock"
+    async with Peer("phone") as peer:
+        config.write_text(
+            DIRECTOR.format(
+                folder=tmp_path,
+                port=peer.port,
+                engine_port=closed_port(),
+            )
+        )
+        async with director(config, socket) as process:
+
+            def heard() -> None:
+                """The phone takes the order; who gave it dies before the answer."""
+                os.kill(process.pid, signal.SIGKILL)
+                peer.is_recording = True
+                peer.targets.append(peer.commands[-1]["timestamp"])
+                del peer.answers["START_RECORDING"]
+
+            peer.answers["START_RECORDING"] = heard
+            with suppress(PrusacamError):
+                await call(socket, "multicam.start", {})
+            await process.wait()
+            assert process.returncode == -signal.SIGKILL
+        async with director(config, socket):
+            device = await _device(socket, "recording")
+            assert peer.said("START_RECORDING") == 1
+            assert device["offset_s"] is None
+            assert "restarted" in device["warning"]
+            await call(socket, "multicam.stop", {})
+            device = await _device(socket, "collected")
+        assert not peer.is_recording
+    loaded = await asyncio.to_thread(load, config)
+    video = loaded.videos_path / device["video"]
+    assert await asyncio.to_thread(video.read_bytes) == VIDEO
+
+
+async def _device(socket: Path, state: str) -> dict[str, Any]:
+    """What is told of the device once it is so far."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            told = await call(socket, "multicam.sessions", {})
+            device: dict[str, Any] = told["sessions"][-1]["devices"][0]
+            if device["state"] == state:
+                return device
+            await asyncio.sleep(LOOK_S)

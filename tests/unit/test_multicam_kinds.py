@@ -80,23 +80,33 @@ async def test_print_when_a_device_is_of_any_kind_then_its_video_comes(
     )
 
 
-@pytest.mark.parametrize("fault", FaultKind)
-async def test_print_when_a_device_is_at_fault_then_the_other_is_not(
-    tmp_path: Path, fault: FaultKind
+async def test_print_when_devices_are_at_fault_then_the_others_are_not(
+    tmp_path: Path,
 ) -> None:
-    config = attrs.evolve(CONFIG, collect_timeout_s=0.3, stop_timeout_s=0.4)
-    async with (
-        device("iphone") as bad,
-        device("android") as good,
-        bench(tmp_path, at(bad), at(good), config=config) as made,
-    ):
-        bad.faults.append(Fault(fault, after_bytes=1000, delay_s=30.0))
+    """All faults in one print, each with a device of its own."""
+    config = attrs.evolve(
+        CONFIG, collect_timeout_s=0.3, stop_timeout_s=0.4, max_devices=64
+    )
+    async with AsyncExitStack() as stack:
+        virtual = [await stack.enter_async_context(device("iphone")) for _ in FaultKind]
+        for bad, fault in zip(virtual, FaultKind, strict=True):
+            bad.faults.append(Fault(fault, after_bytes=1000, delay_s=30.0))
+        virtual.append(await stack.enter_async_context(device("android")))
+        made = await stack.enter_async_context(
+            bench(tmp_path, *map(at, virtual), config=config)
+        )
         await made.event("started", PRINTING)
         await made.started()
         await made.event("complete", COMPLETE)
         await made.done()
-    assert made.device(1)["state"] == "collected"
-    assert made.device(0)["state"] == ("collected" if fault in HARMLESS else ANY)
+    *bad_takes, good = made.session["devices"]
+    assert good["state"] == "collected"
+    ends = {
+        fault: take["state"] for fault, take in zip(FaultKind, bad_takes, strict=True)
+    }
+    assert ends == {
+        fault: "collected" if fault in HARMLESS else ANY for fault in FaultKind
+    }
     for video in made.videos.iterdir():
         if video.suffix != ".json":
             assert video.read_bytes() == MOVIE
@@ -115,7 +125,6 @@ class _Any:
 ANY = _Any()
 
 
-@pytest.mark.parametrize("name", HOSTILE_FILE_NAMES)
 @pytest.mark.parametrize(
     ("fault", "command"),
     [
@@ -123,17 +132,26 @@ ANY = _Any()
         (FaultKind.HOSTILE_NAMES, None),
     ],
 )
-async def test_print_when_a_name_is_hostile_then_nothing_lies_elsewhere(
-    tmp_path: Path, name: str, fault: FaultKind, command: CommandType | None
+async def test_print_when_names_are_hostile_then_nothing_lies_elsewhere(
+    tmp_path: Path, fault: FaultKind, command: CommandType | None
 ) -> None:
     config = attrs.evolve(CONFIG, collect_timeout_s=0.1)
     folder = tmp_path / "in"
-    async with device("android") as one, bench(folder, at(one), config=config) as made:
-        one.faults.append(Fault(fault, command, file_name=name))
+    async with AsyncExitStack() as stack:
+        virtual = [
+            await stack.enter_async_context(device("android"))
+            for _ in HOSTILE_FILE_NAMES
+        ]
+        for one, name in zip(virtual, HOSTILE_FILE_NAMES, strict=True):
+            one.faults.append(Fault(fault, command, file_name=name))
+        made = await stack.enter_async_context(
+            bench(folder, *map(at, virtual), config=config)
+        )
         await made.event("started", PRINTING)
         await made.started()
         await made.event("complete", COMPLETE)
         await made.done()
+    assert len(made.session["devices"]) == len(HOSTILE_FILE_NAMES)
     assert names(tmp_path) == ["in"]
     assert names(folder) == ["sessions", "videos"]
     for path in made.videos.rglob("*"):
@@ -168,7 +186,7 @@ async def test_download_when_it_is_large_then_it_comes_whole_in_pieces(
 ) -> None:
     monkeypatch.setattr(download, "BOXES", (bytes(4),))
     told: list[int] = []
-    fetch = Download(1 << 40, [DiskGuard(tmp_path, 1)]).fetch
+    fetch = Download(1 << 40, lambda: [DiskGuard(tmp_path, 1)]).fetch
     async with VirtualDevice("published") as one:
         recording = one.add(DOWNLOAD_BYTES)
         fetched = await fetch(
@@ -187,7 +205,7 @@ async def test_download_when_it_is_cut_anywhere_then_told_and_kept(
     tmp_path: Path, fault: FaultKind, after: int
 ) -> None:
     part = tmp_path / "x.part"
-    fetch = Download(1 << 30, [DiskGuard(tmp_path, 1)]).fetch
+    fetch = Download(1 << 30, lambda: [DiskGuard(tmp_path, 1)]).fetch
     async with device("published") as one:
         recording = one.add(content=MOVIE)
         one.faults.append(Fault(fault, after_bytes=after, times=1))

@@ -490,3 +490,10 @@ def test_message_when_it_says_anything_then_read_or_an_error_of_ours(
         return
     # What is read can be written, and is the same then.
     assert message.from_json(read.to_json()) == read
+
+
+def test_answer_when_its_message_is_hostile_then_told_without_harm() -> None:
+    said = answer(status="error", message="no\x1b[2J\nERROR root: \u202ebad")
+    with pytest.raises(MultiCamRefused) as caught:
+        StatusResponse.from_json(said).check()
+    assert str(caught.value) == "no?[2J?ERROR root: ?bad"

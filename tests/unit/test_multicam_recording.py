@@ -70,6 +70,19 @@ def recording_of(
     return Recording(ring, recordings, limits, BEGIN_S + target_ms / 1e3)
 
 
+def test_ring_when_frames_are_written_then_they_go_by_age() -> None:
+    ring, written = filled(keep_s=1), 0
+    with ring.hold(lambda: written):
+        for at_ms in (0, 500, 1000, 1600, 2200):
+            ring.add(frame_at(at_ms))
+        assert times_of(ring) == [0, 500, 1000, 1600, 2200]
+        written = 2
+        ring.add(frame_at(2300))
+        assert times_of(ring) == [1000, 1600, 2200, 2300]
+    ring.add(frame_at(2700))
+    assert times_of(ring) == [2200, 2300, 2700]
+
+
 def test_ring_when_frames_are_old_then_goes_by_age_and_by_size() -> None:
     assert times_of(filled(0, 500, 1000, 1600, keep_s=1)) == [1000, 1600]
     size = len(PICTURE)
@@ -80,7 +93,7 @@ def test_ring_when_frames_are_old_then_goes_by_age_and_by_size() -> None:
 
 def test_ring_when_held_then_only_size_counts() -> None:
     ring = FrameRing(PLENTY, 1.0)
-    with ring.hold():
+    with ring.hold(lambda: 0):
         for at_ms in (0, 5000, 9000):
             ring.add(frame_at(at_ms))
         assert times_of(ring) == [0, 5000, 9000]
@@ -214,3 +227,24 @@ async def test_recording_when_it_is_as_large_as_may_be_then_ends_by_itself(
     recorded = await running
     assert recorded.size_bytes < most + (16 << 10)
     await asyncio.to_thread(mp4.check_whole, recorded.path)
+
+
+async def test_recording_when_it_grows_then_older_ones_make_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.01)
+    monkeypatch.setattr(recording_module, "TRIM_BYTES", len(PICTURE))
+    old = tmp_path / "Prusa-1A2B3C4D_1000.mp4"
+    old.write_bytes(bytes(60 * len(PICTURE)))
+    ring = filled(0)
+    recording = recording_of(ring, tmp_path, 0, max_bytes=100 * len(PICTURE))
+    running = asyncio.create_task(recording.run())
+    at_ms = 0
+    async with asyncio.timeout(WAIT_S):
+        while await asyncio.to_thread(old.exists):
+            at_ms += 40
+            ring.add(frame_at(at_ms))
+            await asyncio.sleep(0.001)
+    assert not running.done()
+    recording.stop()
+    await asyncio.to_thread(mp4.check_whole, (await running).path)

@@ -142,24 +142,51 @@ async def test_server_when_peer_is_no_guest_then_is_not_answered(
         assert await client.ended() == b""
 
 
-async def test_server_when_too_many_connect_then_the_others_are_served(
+async def test_server_when_too_many_connect_then_the_idlest_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 3)
     async with stage(tmp_path) as standing:
-        first = [await standing.client() for _ in range(3)]
-        for client in first:
+        first, second, third = [await standing.client() for _ in range(3)]
+        for client in (second, first, third):
             assert (await client.ask("HEARTBEAT"))["status"] == "ready"
+        assert (await (await standing.client()).ask("HEARTBEAT"))["status"] == "ready"
+        assert await second.ended() == b""
+        for client in (first, third):
+            assert (await client.ask("HEARTBEAT"))["status"] == "ready"
+
+
+async def test_server_when_all_connections_are_at_work_then_no_other_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 2)
+    async with stage(tmp_path) as standing:
+        await asyncio.to_thread(_make_sparse, tmp_path / "bed" / f"{OLD}.mp4", GB)
+        busy = [await standing.client() for _ in range(2)]
+        for client in busy:
+            await client.send(command_octets("GET_VIDEO", fileId=OLD))
+            await client.reader.readexactly(4)
         assert await (await standing.client()).ended() == b""
-        for client in first:
-            assert (await client.ask("HEARTBEAT"))["status"] == "ready"
-        await first[0].aclose()
+        await busy[0].aclose()
         server = standing.service.server
         assert server is not None
         async with asyncio.timeout(WAIT_S):
-            while server.connections == 3:
+            while server.connections == 2:
                 await standing.frame()
         assert (await (await standing.client()).ask("HEARTBEAT"))["status"] == "ready"
+
+
+async def test_server_when_a_hundred_hold_connections_then_who_asks_is_answered(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as standing:
+        for _ in range(100):
+            idle = await standing.client()
+            await idle.send(STATUS[:5])
+        client = await standing.client()
+        assert (await client.ask("HEARTBEAT"))["status"] == "ready"
+        assert standing.service.server is not None
+        assert standing.service.server.connections <= server_module.MAX_CONNECTIONS
 
 
 async def test_server_when_peer_half_closes_after_asking_then_gets_all(

@@ -50,16 +50,15 @@ async def test_status_when_videos_come_or_not_then_both_are_counted(
     tmp_path: Path,
 ) -> None:
     async with Peer() as peer, Peer("dead") as dead:
-        nowhere = dead.address
-        await dead.close()
         config = attrs.evolve(CONFIG, collect_timeout_s=0.2)
-        async with bench(tmp_path, peer, nowhere, config=config) as made:
+        async with bench(tmp_path, peer, dead, config=config) as made:
             before = made.controller.status()
             assert before["totals"] == {"videos": 0, "missing": 0, "bytes": 0}
             assert before["known"] == {"section": 2, "camera": 0, "announced": 0}
             await made.event("started", PRINTING)
             await made.started()
             assert len(made.controller.status()["sessions"]) == 1
+            await dead.close()
             await made.event("complete", COMPLETE)
             await made.done()
             told = made.controller.status()

@@ -188,6 +188,8 @@ NO_TROUBLE = (
     "… may record and fetch without a password",
     "everybody in the home network",
     "MultiCam devices in the network",
+    "wait for the network",
+    "are listened for at …",
     "MultiCam is done…: …",
     "MultiCam collects the videos…: …",
     "MultiCam: the video of …: …",

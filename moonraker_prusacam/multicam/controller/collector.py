@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,9 +28,11 @@ from moonraker_prusacam.errors import (
 
 from . import orders
 from .delivery import is_published, publish_take
-from .download import Download, broken_part
+from .download import Download
 from .exchange import retried
+from .part_file import broken_part
 from .session import TakeState
+from .turns import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,11 +41,17 @@ if TYPE_CHECKING:
     from moonraker_prusacam.multicam_options import MultiCamConfig
 
     from .session import Session, Take
+    from .turns import Turns
 
 log = logging.getLogger(__name__)
 
 AGAIN_S = 30.0  # for a device that is away, or a disk that is full
+MAX_PAUSE_S = 600.0
 MB = 1_000_000
+
+LOOK_S = 30.0
+SLOW_BYTES_S = 100_000.0
+"""Who is slower over ``LOOK_S`` does not count among those that download at once."""
 
 
 @attrs.define
@@ -58,7 +67,7 @@ class Totals:
         if take.state is TakeState.COLLECTED:
             self.videos += 1
             self.size_bytes += take.size_bytes or 0
-        else:
+        elif take.state is TakeState.FAILED:
             self.missing += 1
 
 
@@ -73,16 +82,20 @@ class Collector:
         config: MultiCamConfig,
         sessions_path: Path,
         videos_path: Callable[[], Path],
+        turns: Turns,
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
         locate: Callable[[Take], None],
+        rate: Callable[[], float],
     ) -> None:
         self._config = config
         self._locate = locate
         self._sessions_path = sessions_path
         self._videos_path = videos_path
+        self._turns = turns
         self._changed = changed
         self._progressed = progressed
+        self._downloads = Download(config.max_download_mb * MB, self._guards, rate)
         self._slots = asyncio.Semaphore(config.parallel)
         self.totals = Totals()
         # One at a time: two videos must not choose the same name.
@@ -98,12 +111,15 @@ class Collector:
 
     async def _conclude(self, session: Session, take: Take) -> None:
         """Try until the take is over, or the time is."""
-        over = session.record.over or time.time()
+        over = session.record.asked or session.record.over or time.time()
         until = time.monotonic() + self._config.collect_timeout_s
         until -= min(max(0.0, time.time() - over), self._config.collect_timeout_s)
+        pause_s = AGAIN_S
         while not take.is_over:
             if not await self._try(session, take, until):
-                await asyncio.sleep(min(AGAIN_S, max(0.0, until - time.monotonic())))
+                await asyncio.sleep(min(pause_s, max(0.0, until - time.monotonic())))
+                if take.received_bytes:  # what breaks again and again costs the disk
+                    pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
     async def _try(self, session: Session, take: Take, until: float) -> bool:
         """One step; False if the take waits for a device or a disk."""
@@ -127,14 +143,46 @@ class Collector:
 
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
-        record = session.record
         self._locate(take)
         if take.state is TakeState.STOPPED:
-            async with self._slots:
-                await self._fetch(session, take)
-        else:
-            limit_s = self._config.stop_timeout_s
-            await orders.stop(take, record.created, record.target, limit_s)
+            await self._fetch_in_turn(session, take)
+            return
+        async with self._turns.at(take.address):
+            if take.state in OPEN:  # nobody has stopped it meanwhile
+                await self._stop(session, take)
+
+    async def _stop(self, session: Session, take: Take) -> None:
+        record = session.record
+        since = self._turns.ordered_since(session, take)
+        limit_s = self._config.stop_timeout_s
+        await orders.stop(take, record.created, record.target, limit_s, since)
+        if take.state is TakeState.STOPPED and (other := _twin(session, take)):
+            take.state = TakeState.TWIN
+            take.reason = f"it is '{other}' under another name"
+
+    async def _fetch_in_turn(self, session: Session, take: Take) -> None:
+        """Fetch in a slot, which a device that is slow does not keep from others."""
+        loop = asyncio.get_running_loop()
+        await self._slots.acquire()
+        has_slot = True
+        timer: asyncio.TimerHandle
+
+        def look(before_bytes: int) -> None:
+            nonlocal has_slot, timer
+            if take.received_bytes - before_bytes < SLOW_BYTES_S * LOOK_S:
+                has_slot = False
+                self._slots.release()
+            else:
+                timer = loop.call_later(LOOK_S, look, take.received_bytes)
+
+        take.received_bytes = 0
+        timer = loop.call_later(LOOK_S, look, 0)
+        try:
+            await self._fetch(session, take)
+        finally:
+            timer.cancel()
+            if has_slot:
+                self._slots.release()
 
     async def _fetch(self, session: Session, take: Take) -> None:
         folder, part = self._videos_path(), session.part(take)
@@ -148,22 +196,23 @@ class Collector:
             await asyncio.to_thread(publish_take, session, take, folder)
         take.state, take.reason = TakeState.COLLECTED, ""
 
+    def _guards(self) -> list[DiskGuard]:
+        reserve_bytes = self._config.reserve_mb * MB
+        folders = (self._sessions_path, self._videos_path())
+        return [DiskGuard(folder, reserve_bytes) for folder in folders]
+
     async def _download(self, session: Session, take: Take) -> None:
         """Fetch the whole file, with a few tries where the network fails."""
         recording = take.recording
         if recording is None:
             raise RecordingNotFound("nobody knows what its recording is called")
-        reserve_bytes = self._config.reserve_mb * MB
-        folders = (self._sessions_path, self._videos_path())
-        guards = [DiskGuard(folder, reserve_bytes) for folder in folders]
-        download = Download(self._config.max_download_mb * MB, guards)
 
         def progressed(received_bytes: int, size_bytes: int) -> None:
             take.received_bytes, take.size_bytes = received_bytes, size_bytes
             self._progressed(session, take)
 
         fetched = await retried(
-            lambda: download.fetch(
+            lambda: self._downloads.fetch(
                 take.address, recording, session.part(take), progressed
             )
         )
@@ -179,9 +228,24 @@ class Collector:
         """Say where the begin of a video is, of which no more can be had."""
         part = session.part(take)
         for rest in (part, broken_part(part)):
-            if rest.exists() and rest.stat().st_size:
-                take.reason += f"; what came of it is kept as {rest}"
-                return
+            with suppress(OSError):
+                if rest.stat().st_size:
+                    take.reason += f"; what came of it is kept as {rest}"
+                    return
+
+
+def _twin(session: Session, take: Take) -> str | None:
+    """Who has the same recording: of a device with two names one take is fetched.
+
+    An id alone proves nothing, since any device can say that of another.
+    """
+    keys = {take.file_id, take.file_name} - {None}
+    for other in session.record.takes:
+        is_same = other is not take and other.device_id == take.device_id
+        is_there = other.state in (TakeState.STOPPED, TakeState.COLLECTED)
+        if is_same and is_there and keys & {other.file_id, other.file_name}:
+            return other.name
+    return None
 
 
 def is_whole(part: Path, take: Take) -> bool:

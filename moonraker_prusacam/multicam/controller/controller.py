@@ -22,33 +22,34 @@ from moonraker_prusacam.print_follower import Begin, Drop, End, Learn, PrintFoll
 from moonraker_prusacam.signals import StartOptions
 from moonraker_prusacam.tasks import TaskOwner
 
-from . import orders
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
 from .notice import log_missing, log_progress, progress_notice, session_notice, summary
 from .roster import ORIGINS, Roster
 from .session import Phase, Session, TakeState, load_sessions
+from .starter import Starter
+from .turns import OPEN, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from moonraker_prusacam.multicam_options import (
-        Address,
-        MultiCamConfig,
-        MultiCamSections,
-    )
+    from moonraker_prusacam.multicam_options import MultiCamConfig, MultiCamSections
     from moonraker_prusacam.print_follower import Step
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
+    from .roster import OwnDevice
     from .session import Take
 
 log = logging.getLogger(__name__)
 
 KEPT_SESSIONS = 50  # that are done
 MAX_SHOWN = 8  # open ones, in the status
+KEPT_RESTS = 5  # sessions of which the begin of a video is kept
 PROGRESS_S = 2.0
+PRINTING_BYTES_S = 2e6
+"""What a download may take of the disk and the network beside a print."""
 CLOCK_NOT_SET = (
     "the clock of this host is not set, so offsets are guesses; see 'timedatectl'"
 )
@@ -64,7 +65,7 @@ class MultiCamController:
         sessions_path: Path,
         videos_path: Callable[[], Path],
         notify: Callable[[dict[str, Any]], None],
-        own: Callable[[], Iterable[tuple[str, Address]]] = tuple,
+        own: Callable[[], Iterable[OwnDevice]] = tuple,
     ) -> None:
         self.config = config
         self.roster = Roster(sections, own)
@@ -74,15 +75,21 @@ class MultiCamController:
         self._browser = Browser(self.roster) if config.discover else None
         self._tasks = TaskOwner("multicam")
         self._follower = PrintFollower(is_eager=config.record_prints)
+        self._sessions: list[Session] = []
+        turns = Turns(self._sessions)
+        self._starter = Starter(
+            config, turns, self._save, self._changed, self.roster.locate
+        )
         self._collector = Collector(
             config,
             sessions_path,
             videos_path,
+            turns,
             self._changed,
             self._progressed,
             self.roster.locate,
+            lambda: PRINTING_BYTES_S if self._printing is not None else 0.0,
         )
-        self._sessions: list[Session] = []
         self._starting: asyncio.Task[None] | None = None
         self._printing: PrintState | None = None
         self._told_s = 0.0
@@ -92,10 +99,11 @@ class MultiCamController:
     async def start(self) -> None:
         """Take up what an earlier run left; raises MultiCamError."""
         try:
-            self._sessions, odd = await asyncio.to_thread(load_sessions, self._path)
+            found, odd = await asyncio.to_thread(load_sessions, self._path)
         except OSError as error:
             place = error.filename or self._path
             raise MultiCamError(f"{place}: {error.strerror}") from error
+        self._sessions.extend(found)
         for words in odd:
             log.warning("MultiCam: left alone: %s", words)
         if self._browser is not None:
@@ -200,14 +208,19 @@ class MultiCamController:
                     continue
                 if record.phase is Phase.COLLECTING:
                     return session
-                missing = [t for t in record.takes if t.state is TakeState.FAILED]
-                if not missing and identity is None:
+                missing = [
+                    take
+                    for take in record.takes
+                    if take.state is TakeState.FAILED
+                    and (take.is_ordered or take.recording is not None)
+                ]
+                if not missing:
                     continue
                 for take in missing:
                     is_known = take.recording is not None
                     take.state = TakeState.STOPPED if is_known else TakeState.ORDERED
                     take.reason = ""
-                record.phase, record.over = Phase.COLLECTING, time.time()
+                record.phase, record.asked = Phase.COLLECTING, time.time()
                 await self._changed(session)
                 self._tasks.start("collect", self._collect(session))
                 return session
@@ -218,6 +231,8 @@ class MultiCamController:
         open_ = [s for s in self._sessions if s.record.phase is not Phase.DONE]
         recording = self.recording
         for session in open_:
+            for take in session.record.takes:
+                take.is_ordered |= take.state in OPEN  # a kill is faster than the disk
             if session.record.phase is Phase.COLLECTING:
                 self._tasks.start("collect", self._collect(session))
             elif session is not recording:
@@ -229,15 +244,15 @@ class MultiCamController:
             before[-1].record if before else None,
         )
         if recording is not None:
-            work = self._start(recording, is_resumed=True)
+            work = self._starter.start(recording, is_resumed=True)
             self._starting = self._tasks.start("start", work)
 
-    async def _take(self, steps: Iterable[Step]) -> None:
+    async def _take(self, steps: Iterable[Step], delay_s: float | None = None) -> None:
         for step in steps:
             session = self.recording
             if isinstance(step, Begin):
                 if session is None:
-                    await self._begin(step)
+                    await self._begin(step, delay_s=delay_s)
             elif session is None:
                 continue
             elif isinstance(step, Learn):
@@ -251,11 +266,14 @@ class MultiCamController:
     async def _begin_asked(self, delay_s: float | None) -> Session:
         if not self.roster.devices:
             raise MultiCamRefused("there is no device to record with")
-        if self._printing is not None:
+        printing = self._printing
+        if printing is not None:
             options = StartOptions(True, "auto", time.monotonic_ns())
-            await self._take(self._follower.start(options))
+            await self._take(self._follower.start(options), delay_s)
+            if self.recording is None:  # there was nobody when the print began
+                await self._begin(Begin(printing.filename), delay_s=delay_s)
             if self.recording is not None:
-                self.recording.record.filename = self._printing.filename
+                self.recording.record.filename = printing.filename
                 await self._save(self.recording)
         else:
             await self._begin(Begin(), is_manual=True, delay_s=delay_s)
@@ -291,26 +309,8 @@ class MultiCamController:
             return
         session.record.target = time.time() + delay_s
         self._sessions.append(session)
-        self._starting = self._tasks.start("start", self._start(session))
+        self._starting = self._tasks.start("start", self._starter.start(session))
         log_progress(session)
-        await self._changed(session)
-
-    async def _start(self, session: Session, *, is_resumed: bool = False) -> None:
-        """Have each device begin that has not yet said that it records."""
-        record = session.record
-        target = record.target or time.time()
-        waiting = [take for take in record.takes if take.state is TakeState.ORDERED]
-
-        async def start(take: Take) -> None:
-            self.roster.locate(take)
-            await orders.start(take, target, is_resumed=is_resumed)
-            await self._save(session)  # whom we have record must never be forgotten
-            if not take.is_over:
-                await orders.verify(take, target)
-            await self._changed(session)
-
-        await asyncio.gather(*map(start, waiting))
-        _drop_twins(record.takes)
         await self._changed(session)
 
     async def _over(self, session: Session, outcome: str) -> None:
@@ -320,7 +320,9 @@ class MultiCamController:
             starting.cancel()
             await asyncio.wait([starting])
         record = session.record
-        _drop_twins(record.takes)
+        for take in record.takes:
+            if take.state is TakeState.ORDERED and not take.is_ordered:
+                take.fail("it was over before it was told to begin")
         record.phase, record.outcome, record.over = (
             Phase.COLLECTING,
             outcome,
@@ -346,6 +348,8 @@ class MultiCamController:
         for session in done[:-KEPT_SESSIONS]:
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
+        for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
+            await asyncio.to_thread(session.remove_rests)
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)
@@ -364,14 +368,3 @@ class MultiCamController:
         if now_s - self._told_s >= PROGRESS_S:
             self._told_s = now_s
             self._notify(progress_notice(session, take))
-
-
-def _drop_twins(takes: list[Take]) -> None:
-    """Of takes of one device under two names, only the first is stopped and fetched."""
-    known: dict[str, str] = {}
-    for take in takes:
-        if not take.device_id or take.state is TakeState.FAILED:
-            continue
-        first = known.setdefault(take.device_id, take.name)
-        if first != take.name:
-            take.fail(f"it is '{first}' under another name")

@@ -13,22 +13,22 @@ never made part of a path.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
+import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import (
     DiskRefused,
     MultiCamMalformed,
     MultiCamRefused,
+    MultiCamUnavailable,
 )
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
 
 from .exchange import connected
+from .part_file import PartFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 HEADER_TIMEOUT_S = 600.0  # some devices pack the file first
 STALL_TIMEOUT_S = 60.0
+LEAST_BYTES_S = 10_000.0  # over such a time; a device that trickles is as good as away
 WRITE_BYTES = 1 << 20
 MB = 1e6
 
@@ -80,20 +81,31 @@ class Fetched:
 
 
 class Download:
-    """Fetches recordings; one object for all devices, without a state of its own."""
+    """Fetches recordings; one object for all devices.
 
-    def __init__(self, max_bytes: int, guards: Sequence[DiskGuard]) -> None:
+    ``rate`` tells how many octets a second each may take now, 0 for all it gets: what
+    is for later has to make room for a print.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        guards: Callable[[], Sequence[DiskGuard]],
+        rate: Callable[[], float] = float,
+    ) -> None:
         self._max_bytes = max_bytes
         self._guards = guards
+        self._rate = rate
+        self._coming: dict[Path, int] = {}  # octets that are still to come
 
     async def fetch(
         self,
         address: Address,
         recording: Recording,
-        part: Path,
+        path: Path,
         progress: Callable[[int, int], None],
     ) -> Fetched:
-        """Bring the recording to ``part``; raises MultiCamError or DiskRefused.
+        """Bring the recording to ``path``; raises MultiCamError or DiskRefused.
 
         ``progress`` is told how many octets are there, of how many.
         """
@@ -101,11 +113,20 @@ class Download:
             writer.write(recording.command.to_bytes())
             header = await answers.file_header(HEADER_TIMEOUT_S)
             self._check(header, recording)
-            size_bytes = header.fileSize
-            await asyncio.to_thread(self._begin, part, size_bytes)
-            sha256 = await self._receive(answers, size_bytes, part, progress)
-        suffix = await asyncio.to_thread(_finish, part, header.fileName)
-        return Fetched(part, header.fileSize, sha256, suffix, header.fileName)
+            size_bytes = self._coming[path] = header.fileSize
+            try:
+                coming_bytes = sum(self._coming.values())
+                part = await asyncio.to_thread(
+                    PartFile.create, path, coming_bytes, self._guards()
+                )
+                try:
+                    await self._receive(answers, size_bytes, part, progress)
+                finally:
+                    await asyncio.to_thread(part.close)
+            finally:
+                del self._coming[path]
+        suffix = await asyncio.to_thread(suffix_of, path, header.fileName)
+        return Fetched(path, size_bytes, part.sha256, suffix, header.fileName)
 
     def _check(self, header: FileResponse, recording: Recording) -> None:
         if not recording.is_named_by(header):
@@ -117,81 +138,69 @@ class Download:
                 f"{header.fileSize / MB:.0f} MB are more than max_download_mb"
             )
 
-    def _begin(self, part: Path, size_bytes: int) -> None:
-        """Make room; what an earlier try brought is kept if it is the most yet."""
-        try:
-            for guard in self._guards:
-                guard.path.mkdir(parents=True, exist_ok=True)
-                lacking = guard.lacking_for(size_bytes)
-                if lacking:
-                    raise DiskRefused(
-                        f"{lacking / MB:.0f} MB too little are free at {guard.path}; "
-                        "make room, or lower reserve_mb"
-                    )
-            keep_broken(part)
-            part.write_bytes(b"")
-        except OSError as error:
-            raise DiskRefused(f"{part}: {error.strerror}") from error
-
     async def _receive(
         self,
         answers: AnswerReader,
         size_bytes: int,
-        part: Path,
+        part: PartFile,
         progress: Callable[[int, int], None],
-    ) -> str:
-        """The file's octets to the disk, a few at a time; their SHA-256."""
-        digest = hashlib.sha256()
-        received = 0
+    ) -> None:
+        """The file's octets to the disk, a few at a time."""
+        pace = _Pace()
         held = bytearray()
+        progress(0, size_bytes)
         try:
             async for chunk in answers.chunks(size_bytes, STALL_TIMEOUT_S):
                 held += chunk
+                pace.came(len(chunk))
                 if len(held) >= WRITE_BYTES:
                     octets, held = held, bytearray()
-                    await asyncio.to_thread(_append, part, octets, digest)
-                    received += len(octets)
-                    progress(received, size_bytes)
+                    await asyncio.to_thread(part.append, octets)
+                    self._coming[part.path] = size_bytes - part.size_bytes
+                    progress(part.size_bytes, size_bytes)
+                    await pace.keep(self._rate())
         finally:
             # What came before a break may be all that there ever is.
-            await asyncio.to_thread(_append, part, held, digest)
+            await asyncio.to_thread(part.append, held)
+        await asyncio.to_thread(part.finish)
         progress(size_bytes, size_bytes)
-        return digest.hexdigest()
 
 
-def broken_part(part: Path) -> Path:
-    """Where the longest of what came before a break is."""
-    return part.with_suffix(".broken")
+class _Pace:
+    """How fast octets come: neither slower than is of any use, nor too fast."""
+
+    def __init__(self) -> None:
+        self._since_s = self._written_s = time.monotonic()
+        self._bytes = self._unpaced_bytes = 0
+
+    def came(self, size_bytes: int) -> None:
+        """Note them; raises MultiCamUnavailable when they only trickle."""
+        self._bytes += size_bytes
+        self._unpaced_bytes += size_bytes
+        passed_s = time.monotonic() - self._since_s
+        if passed_s < STALL_TIMEOUT_S:
+            return
+        if self._bytes < LEAST_BYTES_S * passed_s:
+            raise MultiCamUnavailable(
+                f"only {self._bytes} octets in {passed_s:.0f} s came"
+            )
+        self._since_s, self._bytes = time.monotonic(), 0
+
+    async def keep(self, bytes_s: float) -> None:
+        """Wait until what has come is no more than ``bytes_s``, 0 for no limit."""
+        if bytes_s:
+            due_s = self._written_s + self._unpaced_bytes / bytes_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        self._written_s, self._unpaced_bytes = time.monotonic(), 0
 
 
-def keep_broken(part: Path) -> None:
-    """Put what came aside, if it is more than what came before; raises OSError."""
-    broken = broken_part(part)
-    if not part.exists():
-        return
-    if not broken.exists() or broken.stat().st_size < part.stat().st_size:
-        part.replace(broken)
-
-
-def _append(part: Path, octets: bytearray, digest: hashlib._Hash) -> None:
+def suffix_of(path: Path, told_name: str) -> str:
+    """By what is in a file; raises MultiCamMalformed for what is no video."""
     try:
-        with part.open("ab") as file:
-            file.write(octets)
-    except OSError as error:
-        raise DiskRefused(f"{part}: {error.strerror}") from error
-    digest.update(octets)
-
-
-def _finish(part: Path, told_name: str) -> str:
-    """Make the file durable; its suffix, by its content. Raises MultiCamMalformed."""
-    try:
-        with part.open("rb") as file:
+        with path.open("rb") as file:
             begin = file.read(PROBE_BYTES)
-            os.fsync(file.fileno())
-        sync_directory(part.parent)
-        broken_part(part).unlink(missing_ok=True)
     except OSError as error:
-        raise DiskRefused(f"{part}: {error.strerror}") from error
+        raise DiskRefused(f"{path}: {error.strerror}") from error
     told = PurePosixPath(told_name).suffix.lower()
     if begin.startswith(ZIP):
         return ".zip"

@@ -65,6 +65,7 @@ def message(session: Session) -> str:
         what = f" {title}" if title else ""
         return f"MultiCam records{what} with {_many(count, 'device')}"
     there = sum(take.state is TakeState.COLLECTED for take in record.takes)
+    count -= sum(take.state is TakeState.TWIN for take in record.takes)
     names = [take.name for take in missing(session)]
     lacking = f", not of {', '.join(names)}" if names else ""
     videos = f"{there} of {_many(count, 'video')} there{lacking}"

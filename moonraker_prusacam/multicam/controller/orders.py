@@ -16,7 +16,12 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from moonraker_prusacam.errors import MultiCamError, TimeNotSynchronized
+from moonraker_prusacam.errors import (
+    MultiCamError,
+    MultiCamRefused,
+    MultiCamUnavailable,
+    TimeNotSynchronized,
+)
 from moonraker_prusacam.multicam.protocol.commands import CommandMessage
 from moonraker_prusacam.multicam.protocol.vocabulary import DeviceStatus
 
@@ -41,52 +46,85 @@ CREATION_SLACK_S = 5.0
 """A file of this session may have been created so long before the order."""
 BUSY = frozenset({DeviceStatus.RECORDING, DeviceStatus.STOPPING})
 
+GROSS_S = 1.0
+"""A clock that is further off ours is told the instant in its own time."""
 
-async def start(take: Take, target: float, *, is_resumed: bool = False) -> None:
+PHONES = ("iOS:", "Android:")
+"""What phones call themselves. They begin by the time that servers tell, and say that
+of their own clock (MultiCam's CameraManager.swift, TimeSync.java)."""
+
+
+async def start(
+    take: Take, target: float, *, is_clock_set: bool = True, is_resumed: bool = False
+) -> None:
     """Order the start at ``target``; ``is_resumed``: it may have been ordered before.
 
     What somebody else has it record is theirs, and neither ended nor fetched.
     """
     try:
         exchange = await retried(lambda: ask_status(take.address))
-        _note_device(take, exchange)
+        _note_device(take, exchange, keeps_time=is_clock_set)
         if not _records(exchange.answer):
             await _order(take, target)
         elif not is_resumed:
             take.fail("it records already, for somebody else")
         elif take.accepted is None:
-            take.is_offset_unknown = True
+            take.is_ordered, take.is_offset_unknown = True, True
             take.warning = "this host was restarted while it began"
     except MultiCamError as error:
-        take.fail(str(error))
+        _note_trouble(take, error)
 
 
 async def verify(take: Take, target: float) -> None:
     """See after the instant that it records; if not, order it once more."""
     try:
-        await _until(target + VERIFY_AFTER_S)
-        if not await _is_recording(take):
-            await _order(take, target)
-            if not await _is_recording(take):
-                take.fail("it took the order, but does not record")
+        await _until(max(target, take.begins or 0.0) + VERIFY_AFTER_S)
+        if _has_begun(take, await _told_well(take)):
+            return
+        await _order(take, target)
+        told = await _told_well(take)
+        if _has_begun(take, told):
+            return
+        if told.status == DeviceStatus.SCHEDULED_RECORDING_ACCEPTED:
+            take.reason = "it still waits for the instant, by its own clock"
+        else:
+            take.fail("it took the order, but does not record")
     except MultiCamError as error:
-        take.fail(str(error))
+        _note_trouble(take, error)
 
 
 async def stop(
-    take: Take, ordered: float, target: float | None, timeout_s: float
+    take: Take,
+    ordered: float,
+    target: float | None,
+    timeout_s: float,
+    until: float | None = None,
 ) -> None:
     """Have the device end what it records, and learn what its file is called.
 
     Before the instant ``target`` that is no use: some devices refuse, and begin all
-    the same. Raises MultiCamUnavailable while it is away; what else goes wrong ends
-    the take.
+    the same. What it records since ``until`` belongs to a later session: it goes on.
+    Raises MultiCamUnavailable while it is away; what else goes wrong ends the take.
     """
-    await _until((target or 0.0) + VERIFY_AFTER_S)
+    if until is None:
+        await _until((target or 0.0) + VERIFY_AFTER_S)
+        await _end(take, timeout_s)
+    if take.recording is None:
+        await _find(take, ordered, until)
+    if take.recording is None:
+        take.fail(take.reason or "it has no recording of this session")
+        return
+    take.state, take.stopped, take.reason = TakeState.STOPPED, time.time(), ""
+
+
+async def _end(take: Take, timeout_s: float) -> None:
+    """Say STOP to a device that records; raises MultiCamError."""
     told = (await retried(lambda: ask_status(take.address))).answer
+    if take.device_id and told.deviceId != take.device_id:
+        raise MultiCamUnavailable(f"{take.address} is another device by now")
     if told.status == DeviceStatus.STOPPING:
         await _wait_until_stopped(take, timeout_s)
-    elif _records(told):
+    elif _records(told) or told.status == DeviceStatus.SCHEDULED_RECORDING_ACCEPTED:
         try:
             command = CommandMessage.stop_recording()
             answer = (await ask(take.address, command, timeout_s)).answer
@@ -96,47 +134,63 @@ async def stop(
             # It may have stopped all the same, and its answer be lost.
             log.info("MultiCam device %s: %s", take.name, error)
             take.reason = str(error)
-    if take.recording is None:
-        await _find(take, ordered)
-    if take.recording is None:
-        take.fail(take.reason or "it has no recording of this session")
-        return
-    take.state, take.stopped, take.reason = TakeState.STOPPED, time.time(), ""
 
 
 async def _order(take: Take, target: float) -> None:
     """Say START; raises MultiCamError when the device says no, or nothing at all."""
+    ahead_s = take.clock_offset_s or 0.0
+    is_gross = abs(ahead_s) - (take.clock_uncertainty_s or 0.0) > GROSS_S
+    told = target + ahead_s if is_gross and not take.keeps_time else target
     try:
-        accepted = await _say_start(take, target)
+        exchange = await _say_start(take, told)
     except TimeNotSynchronized:
         # Such a device begins at once, whatever instant it is given, if that is past
         # by its own clock.
         await _until(target)
-        exchange = await ask_status(take.address)
-        accepted = await _say_start(take, exchange.answer.timestamp)
+        now = await ask_status(take.address)
+        exchange = await _say_start(take, now.answer.timestamp)
         take.is_offset_unknown = True
         take.warning = "its clock is not set, so it began when it heard of it"
-    take.accepted = accepted
-    take.late_s = max(0.0, accepted - target)
+    if told != target:
+        take.warning = f"its clock is {ahead_s:+.1f} s off this host's"
+    take.accepted = exchange.received
+    take.late_s = max(0.0, exchange.received - target)
+    # None begins before it has heard of it.
+    by_its_clock = told if take.keeps_time else told - ahead_s
+    take.begins = max(by_its_clock, (exchange.sent + exchange.received) / 2)
 
 
-async def _say_start(take: Take, timestamp: float) -> float:
-    """When the device had taken the order, at the latest; raises MultiCamError."""
-    command = CommandMessage.start_recording(timestamp)
-    exchange = await ask(take.address, command)
+async def _say_start(take: Take, timestamp: float) -> Exchange:
+    """The order and its answer; raises MultiCamError."""
+    take.is_ordered = True
+    exchange = await ask(take.address, CommandMessage.start_recording(timestamp))
     exchange.answer.check()
-    return exchange.received
+    return exchange
 
 
-async def _is_recording(take: Take) -> bool:
+async def _told_well(take: Take) -> StatusResponse:
+    """How the device is; raises MultiCamError, for an error that it tells as well."""
     answer = (await retried(lambda: ask_status(take.address))).answer
     answer.check()
-    is_recording = _records(answer)
+    return answer
+
+
+def _has_begun(take: Take, answer: StatusResponse) -> bool:
     # The oldest phones of one kind say no more while they record.
-    is_recording |= answer.status == DeviceStatus.COMMAND_RECEIVED
-    if is_recording:
-        take.state = TakeState.RECORDING
-    return is_recording
+    if not (_records(answer) or answer.status == DeviceStatus.COMMAND_RECEIVED):
+        return False
+    take.state, take.reason = TakeState.RECORDING, ""
+    take.is_offset_unknown |= take.accepted is None
+    return True
+
+
+def _note_trouble(take: Take, error: MultiCamError) -> None:
+    """Who may have heard the order is asked at the end; nobody else is."""
+    if take.is_ordered and not isinstance(error, MultiCamRefused):
+        log.info("MultiCam device %s: %s", take.name, error)
+        take.reason = str(error)
+    else:
+        take.fail(str(error))
 
 
 async def _until(instant: float) -> None:
@@ -148,10 +202,12 @@ def _records(answer: StatusResponse) -> bool:
     return answer.isRecording or answer.status in BUSY
 
 
-def _note_device(take: Take, exchange: Exchange) -> None:
+def _note_device(take: Take, exchange: Exchange, *, keeps_time: bool) -> None:
+    """Who it is; ``keeps_time``: our clock is that of the network, too."""
     answer = exchange.answer
     take.device_id, take.device_type = answer.deviceId, answer.deviceType or ""
     take.dialect = "" if answer.dialect is None else answer.dialect.value
+    take.keeps_time = keeps_time and take.device_type.startswith(PHONES)
     take.clock_offset_s = round(exchange.clock_offset_s, 4)
     take.clock_uncertainty_s = round(exchange.uncertainty_s, 4)
 
@@ -170,7 +226,7 @@ async def _wait_until_stopped(take: Take, timeout_s: float) -> None:
             return
 
 
-async def _find(take: Take, ordered: float) -> None:
+async def _find(take: Take, ordered: float, until: float | None) -> None:
     """Look for the recording among the device's files: the newest since the order.
 
     Raises MultiCamUnavailable.
@@ -182,8 +238,10 @@ async def _find(take: Take, ordered: float) -> None:
             raise
         take.reason = take.reason or str(error)
         return
-    since = ordered + (take.clock_offset_s or 0.0) - CREATION_SLACK_S
-    recent = [file for file in listed.files if file.creationDate >= since]
+    ahead_s = take.clock_offset_s or 0.0
+    since = ordered + ahead_s - CREATION_SLACK_S
+    before = float("inf") if until is None else until + ahead_s
+    recent = [file for file in listed.files if since <= file.creationDate < before]
     if recent:
         newest = max(recent, key=_created)
         take.file_id, take.file_name = newest.fileId, newest.fileName

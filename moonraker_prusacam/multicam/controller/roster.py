@@ -31,6 +31,15 @@ ORIGINS = ("section", "camera", "announced")
 
 
 @attrs.frozen
+class OwnDevice:
+    """A camera of ours; others hear of it by ``announced_as``."""
+
+    name: str
+    address: Address
+    announced_as: str = ""
+
+
+@attrs.frozen
 class Device:
     """A device and where it was heard of, one of ``ORIGINS``."""
 
@@ -46,7 +55,7 @@ class Roster:
     def __init__(
         self,
         sections: MultiCamSections,
-        own: Callable[[], Iterable[tuple[str, Address]]] = tuple,
+        own: Callable[[], Iterable[OwnDevice]] = tuple,
     ) -> None:
         self._sections = sections
         self._own = own
@@ -68,8 +77,12 @@ class Roster:
             Device(device.name, device.address, "section", device.file_key)
             for device in self._sections.devices
         ]
-        known += [Device(name, address, "camera") for name, address in self._own()]
-        known += self._announced.values()
+        own = list(self._own())
+        known += [Device(camera.name, camera.address, "camera") for camera in own]
+        ours = {camera.announced_as for camera in own}
+        known += [
+            device for name, device in self._announced.items() if name not in ours
+        ]
         found: dict[Address, Device] = {}
         for device in known:
             found.setdefault(device.address, device)

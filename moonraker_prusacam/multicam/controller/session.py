@@ -52,16 +52,17 @@ class Phase(enum.StrEnum):
 
 
 class TakeState(enum.StrEnum):
-    """How far a device's part is; the last two are ends."""
+    """How far a device's part is; the last three are ends."""
 
     ORDERED = "ordered"  # it may record, or not know of it
     RECORDING = "recording"  # it said so after the instant
     STOPPED = "stopped"  # its file is final, and is to be fetched
     COLLECTED = "collected"
     FAILED = "failed"
+    TWIN = "twin"  # of another one: the same device has two names
 
 
-ENDS = frozenset({TakeState.COLLECTED, TakeState.FAILED})
+ENDS = frozenset({TakeState.COLLECTED, TakeState.FAILED, TakeState.TWIN})
 
 
 @attrs.define(kw_only=True)
@@ -78,7 +79,10 @@ class Take:
     dialect: str = ""
     clock_offset_s: float | None = None  # the device's clock minus ours
     clock_uncertainty_s: float | None = None
+    keeps_time: bool = False  # begins by the time of the network, as we do
+    is_ordered: bool = False  # START was said, whether or not it was heard
     accepted: float | None = None
+    begins: float | None = None  # when it should
     late_s: float = 0.0  # its start was accepted after the instant
     is_offset_unknown: bool = False  # nobody knows when it began
     warning: str = ""
@@ -118,17 +122,17 @@ class Take:
     def offset_s(self, target: float | None) -> float | None:
         """When the video begins, after the instant ``target``, by our clock.
 
-        A camera of ours names its files by the moment of the first frame. Others begin
-        at the instant of their own clock. None where nobody knows.
+        A camera of ours names its files by the moment of the first frame. None where
+        nobody knows.
         """
         if self.clock_offset_s is None or target is None:
             return None
         named = FIRST_FRAME.search(self.file_id or "")
         if self.device_type == OUR_TYPE and named:
             return round(int(named[1]) / 1e3 - self.clock_offset_s - target, 4)
-        if self.is_offset_unknown:
+        if self.is_offset_unknown or self.begins is None:
             return None
-        return round(self.late_s or -self.clock_offset_s, 4)
+        return round(self.begins - target, 4)
 
     def fail(self, reason: str) -> None:
         """It gives no video."""
@@ -152,6 +156,7 @@ class SessionRecord:
     is_clock_set: bool | None = None  # of this host, when the order was given
     outcome: str | None = None
     over: float | None = None
+    asked: float | None = None  # again for what is missing
     finished: float | None = None
     takes: list[Take] = attrs.field(factory=list)
     sidecar: str | None = None
@@ -223,6 +228,13 @@ class Session:
         with self._saving:  # what is written last is what is true last
             text = json.dumps(cattrs.unstructure(self.record), indent=1)
             write_file(self.path / RECORD, text.encode())
+
+    def remove_rests(self) -> None:
+        """Remove what came of videos of which no more did."""
+        for kind in ("*.part", "*.broken"):
+            for rest in self.path.glob(kind):
+                with suppress(OSError):
+                    rest.unlink()
 
     def remove(self) -> None:
         """Remove the whole directory."""

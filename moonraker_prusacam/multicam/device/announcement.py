@@ -16,6 +16,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.multicam.host_addresses import host_addresses
 from moonraker_prusacam.multicam.protocol.constants import (
     SERVICE_NAME_PREFIX,
     SERVICE_TYPE,
@@ -35,24 +36,6 @@ LOOK_S = 10.0
 RETRY_S = 30.0
 FAREWELL_TIMEOUT_S = 3.0
 TTL_S = 120
-
-
-def host_addresses() -> list[str]:
-    """Addresses of this host that others can reach, those of IPv4 first.
-
-    Today's controller takes the first one, and only if it is of IPv4. System calls;
-    raises OSError.
-    """
-    import ifaddr
-
-    found = set()
-    for adapter in ifaddr.get_adapters():
-        for each in adapter.ips:
-            text = each.ip if isinstance(each.ip, str) else each.ip[0]
-            address = ipaddress.ip_address(text.partition("%")[0])
-            if not (address.is_loopback or address.is_unspecified):
-                found.add(address)
-    return [str(each) for each in sorted(found, key=lambda each: (each.version, each))]
 
 
 def addresses_of(host: str) -> list[str]:

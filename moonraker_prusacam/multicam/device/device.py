@@ -201,7 +201,10 @@ class Device:
     async def _run(self, recording: Recording) -> Recorded | MultiCamError:
         ended: Recorded | MultiCamError
         try:
-            with self.ring.follow(self.camera), self.ring.hold():
+            with (
+                self.ring.follow(self.camera),
+                self.ring.hold(lambda: recording.next_number),
+            ):
                 ended = await recording.run()
         except MultiCamError as error:
             if recording.first is not None:
@@ -219,12 +222,9 @@ class Device:
     async def _trim(self, newest: Recorded) -> None:
         max_bytes = self._config.max_storage_mb << 20
         try:
-            removed = await asyncio.to_thread(self.recordings.trim, max_bytes, newest)
+            await asyncio.to_thread(self.recordings.trim, max_bytes, newest)
         except OSError as error:
             log.warning("Old recordings cannot be removed: %s", error)
-            return
-        if removed:
-            log.info("Removed the oldest recordings: %s", ", ".join(removed))
 
     async def _begun(self, recording: Recording) -> None:
         """Wait until it has begun; raises MultiCamRefused."""

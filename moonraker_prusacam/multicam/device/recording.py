@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 FRAGMENT_S = 1.0
 """How much a crash costs at most, and how often the disk has work."""
 
+TRIM_BYTES = 64 << 20
+"""After so much of it older recordings make room, where all have a limit."""
+
 
 class RecordingState(enum.Enum):
     """How far a recording is."""
@@ -103,12 +106,18 @@ class Recording:
         self._news = asyncio.Event()
         self._movie: Movie | None = None
         self._reason = ""
+        self._trimmed_bytes = 0
         self._thinning = Thinning(limits.fps)
 
     @property
     def frames(self) -> int:
         """How many the file has, or will have with the next fragment."""
         return self._movie.frames if self._movie is not None else 0
+
+    @property
+    def next_number(self) -> int:
+        """The number of the oldest frame of the ring that is not in the file yet."""
+        return self._number
 
     def stop(self) -> None:
         """End it with the newest frame. Idempotent."""
@@ -206,4 +215,8 @@ class Recording:
             self._reason = f"{self._limits.max_bytes >> 20} MiB are the most"
         else:
             await asyncio.to_thread(movie.add, frames)
+            if movie.size_bytes > self._trimmed_bytes + TRIM_BYTES:
+                self._trimmed_bytes = movie.size_bytes
+                left_bytes = self._limits.max_bytes - movie.size_bytes
+                await asyncio.to_thread(self._recordings.trim, left_bytes)
         return not self._reason

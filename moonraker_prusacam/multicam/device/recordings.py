@@ -32,6 +32,8 @@ NAME = re.compile(r"(?P<id>[A-Za-z0-9-]{1,64}_(?P<ms>[0-9]{1,15}))\.mp4")
 SUFFIX = ".mp4"
 PART = ".part"
 MAX_SHOWN_CHARACTERS = 80
+MAX_RECORDINGS = 1000
+"""However small: to list a folder takes a time for each."""
 
 
 @attrs.frozen
@@ -140,13 +142,14 @@ class Recordings:
     def trim(self, max_bytes: int, keep: Recorded | None = None) -> list[str]:
         """Remove the oldest ones beyond ``max_bytes``, never ``keep``; their names."""
         left, removed = max_bytes, []
-        for each in self.all():
+        for number, each in enumerate(self.all()):
             left -= each.size_bytes
-            if left < 0 and each != keep:
+            if (left < 0 or number >= MAX_RECORDINGS) and each != keep:
                 each.path.unlink(missing_ok=True)
                 removed.append(each.file_name)
         if removed:
             self.all()
+            log.info("Removed the oldest recordings: %s", ", ".join(removed))
         return removed
 
 

@@ -56,7 +56,7 @@ class FrameRing:
         self._frames: deque[RingFrame] = deque()
         self._number = 0
         self._followers = 0
-        self._holds = 0
+        self._needed: list[Callable[[], int]] = []
 
     @property
     def next_number(self) -> int:
@@ -91,13 +91,16 @@ class FrameRing:
                 self.clear()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Give up no frame for its age in this block."""
-        self._holds += 1
+    def hold(self, needed: Callable[[], int]) -> Iterator[None]:
+        """Give up no frame for its age in this block whose number is ``needed`` yet.
+
+        What is written need not be kept: a print takes days, and memory is short.
+        """
+        self._needed.append(needed)
         try:
             yield
         finally:
-            self._holds -= 1
+            self._needed.remove(needed)
 
     def add(self, frame: Frame) -> None:
         """Copy ``frame``."""
@@ -121,8 +124,9 @@ class FrameRing:
     def _is_too_much(self) -> bool:
         if len(self._frames) < 2:
             return False
-        kept_ns = self._frames[-1].first_ns - self._frames[0].first_ns
-        is_old = not self._holds and kept_ns > self.keep_s * NS
+        oldest = self._frames[0]
+        is_old = self._frames[-1].first_ns - oldest.first_ns > self.keep_s * NS
+        is_old = is_old and all(oldest.number < each() for each in self._needed)
         return is_old or self.size_bytes > self.limit_bytes
 
     def first_at(self, unix_s: float) -> int:

@@ -6,7 +6,10 @@
 
 The protocol has neither passwords nor lengths, so all that a peer can use up has a
 bound: connections, the octets of a command, the time for it, the time without progress
-of an answer. Each answer is one write: today's controllers read it as one piece.
+of an answer. Where all connections are taken, the one goes that has waited longest with
+nothing to do, so who only holds them keeps nobody out.
+
+Each answer is one write: today's controllers read it as one piece.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ class DeviceServer:
         self._networks = networks
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner(f"multicam:{responder.device_id}")
+        self._waiting: dict[asyncio.StreamWriter, None] = {}  # the longest first
         self._refused_log = StateLog(log, f"MultiCam device {responder.device_id}")
         self.refused = 0
         self.idle_timeout_s = IDLE_TIMEOUT_S
@@ -105,12 +109,20 @@ class DeviceServer:
             self.refused += 1
             self._refused_log.report(f"refuses {address}: not in 'networks'")
             writer.transport.abort()
-        elif len(self._tasks) >= MAX_CONNECTIONS:
+        elif len(self._tasks) >= MAX_CONNECTIONS and not self._make_room():
             self.refused += 1
-            self._refused_log.report(f"has {MAX_CONNECTIONS} connections, the most")
             writer.transport.abort()
         else:
             self._tasks.start(f"peer {address}", self._serve(reader, writer))
+
+    def _make_room(self) -> bool:
+        """Close a connection on which nothing is done; False if there is none."""
+        self._refused_log.report(f"has {MAX_CONNECTIONS} connections, the most")
+        for idle in self._waiting:
+            del self._waiting[idle]
+            idle.transport.abort()
+            return True
+        return False
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -129,11 +141,14 @@ class DeviceServer:
         scanner = ObjectScanner(MAX_COMMAND_BYTES)
         while True:
             try:
+                self._waiting[writer] = None
                 text = await self._next_command(reader, scanner)
             except MultiCamMalformed as error:
                 # Nobody knows where the next command would begin.
                 await self._write(writer, self._responder.refusal(error))
                 return
+            finally:
+                self._waiting.pop(writer, None)
             if text is None:
                 return
             answer = await self._responder.answer(text)

@@ -20,6 +20,7 @@ from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import MultiCamUnavailable
 from moonraker_prusacam.kernel_clock import read_clock
 from moonraker_prusacam.log import StateLog
+from moonraker_prusacam.multicam.protocol.constants import SERVICE_NAME_PREFIX
 from moonraker_prusacam.tasks import TaskOwner
 
 from .announcement import Announcement, addresses_of
@@ -88,6 +89,11 @@ class DeviceService:
             await self.server.aclose()
         if self.device is not None:
             await self.device.aclose()
+
+    @property
+    def announced_as(self) -> str:
+        """The name of its instance in mDNS, once it has an id."""
+        return f"{SERVICE_NAME_PREFIX}{self._device_id}" if self._device_id else ""
 
     def status(self) -> dict[str, Any]:
         """What there is to know about it, for the status of the engine."""

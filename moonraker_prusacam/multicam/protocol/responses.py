@@ -71,6 +71,8 @@ class StatusResponse:
         MultiCamMalformed if the status is no word of the protocol.
         """
         said = self.message or f"{self.deviceId or 'the device'} says {self.status}"
+        # It goes into logs and onto terminals.
+        said = "".join(each if each.isprintable() else "?" for each in said)
         if self.status == DeviceStatus.FILE_NOT_FOUND:
             raise RecordingNotFound(said)
         if self.status == DeviceStatus.TIME_NOT_SYNCHRONIZED:

@@ -1,0 +1,57 @@
+# Which session a device records for.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Orders to one device are given one after the other, in the order of the sessions.
+
+A print may begin while the one before is not stopped yet, and a device may be away when
+it should be stopped, and back when it records the next print: that goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from .session import Phase, TakeState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from moonraker_prusacam.multicam_options import Address
+
+    from .session import Session, Take
+
+OPEN = frozenset({TakeState.ORDERED, TakeState.RECORDING})
+
+
+class Turns:
+    """Of ``sessions``, the oldest first, of which there may be more at any time."""
+
+    def __init__(self, sessions: list[Session]) -> None:
+        self._sessions = sessions
+        self._locks: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def at(self, address: Address) -> asyncio.Lock:
+        """Hold it while the device there is told to begin or to end."""
+        return self._locks[address]
+
+    def unstopped(self, session: Session, take: Take) -> Iterator[tuple[Session, Take]]:
+        """What the device of ``take`` may still record of sessions that are over."""
+        for other in self._sessions[: self._sessions.index(session)]:
+            if other.record.phase is not Phase.COLLECTING:
+                continue
+            for its in other.record.takes:
+                if its.address == take.address and its.state in OPEN:
+                    yield other, its
+
+    def ordered_since(self, session: Session, take: Take) -> float | None:
+        """When a later session has had the device of ``take`` begin; None if none."""
+        for other in self._sessions[self._sessions.index(session) + 1 :]:
+            for its in other.record.takes:
+                if its.address != take.address or not its.is_ordered:
+                    continue
+                if its.accepted is not None or its.state in OPEN:
+                    return its.accepted or other.record.created
+        return None

@@ -1,0 +1,354 @@
+# Tests of whose recording it is that a device makes.
+#
+# Copyright (C) 2026 moonraker-prusacam contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints that follow each other, orders nobody knows the fate of, wrong clocks."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from moonraker_prusacam.errors import MultiCamRefused
+from moonraker_prusacam.kernel_clock import ClockState
+from moonraker_prusacam.multicam.controller import (
+    collector,
+    controller,
+    download,
+    exchange,
+    orders,
+    starter,
+)
+from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Take
+from moonraker_prusacam.multicam.protocol.constants import file_id
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_peer import Peer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLOW = attrs.evolve(CONFIG, delay_s=1.0)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
+    monkeypatch.setattr(orders, "POLL_S", 0.05)
+    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
+    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
+
+
+async def test_prints_when_one_follows_at_once_then_both_have_their_videos(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.finish_s = 0.3
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.event("started", attrs.evolve(PRINTING, filename="next.gcode"))
+        await made.started()
+        assert made.device(0)["state"] == "recording"
+        await made.until(lambda: made.controller.sessions[0]["state"] == "done")
+        assert peer.is_recording
+        await made.event("complete", COMPLETE)
+        await made.done()
+    first, second = made.controller.sessions
+    assert first["devices"][0]["video"].startswith("cube_")
+    assert second["devices"][0]["video"].startswith("next_")
+
+
+async def test_device_when_it_is_back_for_the_next_print_then_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        await made.event("started", PRINTING)
+        await made.started()
+        await peer.close()
+        peer.is_recording = False  # it was switched off
+        await made.event("complete", COMPLETE)
+        await made.until(lambda: made.device(0)["reason"])
+        await peer.listen()
+        await made.event("started", attrs.evolve(PRINTING, filename="next.gcode"))
+        await made.started()
+        await made.until(lambda: made.controller.sessions[0]["state"] == "done")
+        assert peer.is_recording
+        assert peer.said("STOP_RECORDING") == 0
+        await made.event("complete", COMPLETE)
+        await made.done()
+    assert made.controller.sessions[0]["devices"][0]["state"] == "failed"
+    assert made.device(0)["state"] == "collected"
+
+
+async def test_recording_when_it_is_over_before_anybody_was_told_then_none_is_stopped(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.is_recording = True  # for somebody else
+        peer.answers["DEVICE_STATUS"] = lambda: None
+        await made.event("started", PRINTING)
+        await made.until(lambda: peer.commands)
+        await made.event("cancelled", COMPLETE)
+        del peer.answers["DEVICE_STATUS"]
+        await made.done()
+        assert peer.is_recording
+    assert "before it was told" in made.device(0)["reason"]
+
+
+async def test_collect_when_it_was_somebody_elses_recording_then_left_alone(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.is_recording = True
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+        with pytest.raises(MultiCamRefused, match="no session"):
+            await made.controller.collect()
+        assert peer.is_recording
+
+
+async def test_start_when_its_answer_is_lost_then_stopped_and_collected(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+
+        def hear() -> None:
+            del peer.answers["START_RECORDING"]
+            peer.is_recording, peer.targets = True, [time.time()]
+
+        peer.answers["START_RECORDING"] = hear
+        await made.event("started", PRINTING)
+        await made.started()
+        assert made.device(0)["state"] == "recording"
+        assert made.device(0)["offset_s"] is None
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert not peer.is_recording
+    assert made.device(0)["state"] == "collected"
+
+
+async def test_device_when_it_is_away_as_it_begins_then_stopped_and_collected(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer, config=SLOW) as made:
+        await made.event("started", PRINTING)
+        await made.until(lambda: peer.said("START_RECORDING"))
+        await made.until(lambda: made.device(0)["device_id"])
+        await peer.close()
+        await made.until(lambda: made.device(0)["reason"])
+        assert made.device(0)["state"] == "ordered"
+        await peer.listen()
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert not peer.is_recording
+    assert made.device(0)["state"] == "collected"
+
+
+async def test_device_when_it_waits_by_a_clock_of_its_own_then_it_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        waiting = "scheduled_recording_accepted"
+        peer.answers["START_RECORDING"] = lambda: peer.status(waiting)
+        peer.answers["STOP_RECORDING"] = lambda: peer.status("error")
+        await made.event("started", PRINTING)
+        await made.until(lambda: peer.said("START_RECORDING"))
+        peer.answers["DEVICE_STATUS"] = lambda: peer.status(waiting)
+        await made.started()
+        assert "still waits" in made.device(0)["reason"]
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert peer.said("STOP_RECORDING") == 1
+    assert made.device(0)["state"] == "failed"
+
+
+async def test_device_when_another_has_its_address_then_that_is_not_stopped(
+    tmp_path: Path,
+) -> None:
+    config = attrs.evolve(CONFIG, collect_timeout_s=0.2)
+    async with Peer("one") as peer, bench(tmp_path, peer, config=config) as made:
+        await made.event("started", PRINTING)
+        await made.started()
+        peer.name = "other"
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert peer.is_recording
+    assert "another device" in made.device(0)["reason"]
+
+
+async def test_device_when_it_says_the_id_of_another_then_both_are_collected(
+    tmp_path: Path,
+) -> None:
+    async with (
+        Peer("honest") as peer,
+        Peer("liar") as liar,
+        bench(tmp_path, liar, peer) as made,
+    ):
+        told = liar.status("ready") | {"deviceId": "honest"}
+        liar.answers["DEVICE_STATUS"] = lambda: (
+            told | {"status": "recording" if liar.is_recording else "ready"}
+        )
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+    assert [made.device(n)["state"] for n in range(2)] == ["collected", "collected"]
+
+
+async def test_recording_when_nobody_was_there_at_first_then_begun_in_the_print(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path) as made:
+        await made.event("started", PRINTING)
+        assert not made.controller.sessions
+        made.controller.roster.announce("multiCam-x", peer.address)
+        session = await made.controller.start_recording()
+        assert not session.record.is_manual
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+    assert made.device(0)["video"].startswith("cube_")
+
+
+@pytest.mark.parametrize("is_printing", [False, True])
+async def test_recording_when_a_delay_is_asked_for_then_it_is_that(
+    tmp_path: Path, is_printing: bool
+) -> None:
+    config = attrs.evolve(CONFIG, record_prints=False, delay_s=0.1)
+    async with Peer() as peer, bench(tmp_path, peer, config=config) as made:
+        if is_printing:
+            await made.event("started", PRINTING)
+        session = await made.controller.start_recording(1.5)
+        assert session.record.target is not None
+        assert session.record.target - session.record.created >= 1.5
+        assert session.record.is_manual is not is_printing
+
+
+async def test_collect_when_asked_later_then_the_end_of_the_print_stays(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.answers["GET_VIDEO"] = lambda: peer.status("error")
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+        over = made.sidecar()["job"]["end"]
+        del peer.answers["GET_VIDEO"]
+        await made.controller.collect()
+        await made.done()
+    assert made.sidecar()["job"]["end"] == over
+    assert made.device(0)["state"] == "collected"
+
+
+async def test_session_when_killed_before_its_instant_was_on_disk_then_gets_one(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer:
+        async with bench(tmp_path, peer, config=SLOW) as made:
+            await made.event("started", PRINTING)
+        (record,) = made.sessions.rglob("session.json")
+        kept = json.loads(record.read_text())
+        record.write_text(json.dumps(kept | {"target": None}))
+        async with bench(tmp_path, peer) as made:
+            await made.started()
+            assert made.session["target"] >= kept["created"]
+            assert made.device(0)["state"] == "recording"
+
+
+async def test_offsets_when_the_clock_is_set_meanwhile_then_nobody_knows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = iter([0.0, 7200.0])
+    monkeypatch.setattr(starter, "_ahead_of_monotonic_s", lambda: next(clocks))
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.until(lambda: "was set meanwhile" in made.session["warning"])
+        assert made.device(0)["state"] == "recording"
+    assert made.device(0)["offset_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("clock_s", "told_s", "offset_s"),
+    [
+        (0.6, 0.0, -0.6),
+        (-0.6, 0.0, 0.6),
+        # Further off than that they are told the instant in their own time.
+        (2.0, 2.0, 0.0),
+        (-7200.0, -7200.0, 0.0),
+    ],
+)
+async def test_offset_when_the_devices_clock_is_wrong_then_told_or_made_good(
+    tmp_path: Path, clock_s: float, told_s: float, offset_s: float
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer, config=SLOW) as made:
+        peer.clock_s = clock_s
+        await made.event("started", PRINTING)
+        await made.until(lambda: made.device(0)["offset_s"] is not None)
+        assert peer.targets[0] - made.session["target"] == pytest.approx(
+            told_s, abs=0.1
+        )
+    assert made.device(0)["offset_s"] == pytest.approx(offset_s, abs=0.1)
+    assert ("clock" in made.device(0)["warning"]) is bool(told_s)
+
+
+async def test_offset_when_a_clock_is_far_ahead_then_none_begins_before_it_is_told(
+    tmp_path: Path,
+) -> None:
+    config = attrs.evolve(CONFIG, delay_s=0.1)
+    async with Peer() as peer, bench(tmp_path, peer, config=config) as made:
+        peer.clock_s = 0.9
+        await made.event("started", PRINTING)
+        await made.until(lambda: made.device(0)["offset_s"] is not None)
+    assert -0.11 < made.device(0)["offset_s"] < 0.05
+
+
+async def test_offset_when_a_phone_keeps_the_networks_time_then_its_own_is_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller, "read_clock", lambda: ClockState(True))
+    async with Peer() as peer, bench(tmp_path, peer, config=SLOW) as made:
+        status = peer.status
+
+        def phone(said: str) -> dict[str, Any]:
+            return status(said) | {"deviceType": "iOS:iPhone"}
+
+        monkeypatch.setattr(peer, "status", phone)
+        peer.clock_s = 5.0
+        await made.event("started", PRINTING)
+        await made.until(lambda: made.device(0)["offset_s"] is not None)
+        assert peer.targets[0] == made.session["target"]
+    assert made.device(0)["offset_s"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("first_s", "clock_offset_s", "expected"),
+    [(1000.02, 0.0, 0.02), (1000.02, 0.005, 0.015), (998.5, -0.5, -1.0)],
+)
+def test_offset_when_the_camera_is_ours_then_by_its_first_frame(
+    first_s: float, clock_offset_s: float, expected: float
+) -> None:
+    take = Take(
+        name="front",
+        host="127.0.0.1",
+        port=8090,
+        device_type=OUR_TYPE,
+        clock_offset_s=clock_offset_s,
+        # Only the file is believed, which tells what has been.
+        begins=5.0,
+        is_offset_unknown=True,
+        file_id=file_id("Prusa-0A1B2C3D", 1_700_000_000 + first_s),
+    )
+    assert take.offset_s(1_700_001_000.0) == pytest.approx(expected, abs=1e-4)
+    assert take.offset_s(None) is None
+    other = attrs.evolve(take, device_type="iOS:iPhone")
+    assert other.offset_s(1_700_001_000.0) is None
