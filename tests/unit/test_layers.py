@@ -23,6 +23,7 @@ MAX_LINES = 500
 GROUND = {
     "boot",
     "errors",
+    "etx_socket",
     "ffmpeg_program",
     "kernel_clock",
     "log",
