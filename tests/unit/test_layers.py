@@ -38,6 +38,10 @@ GROUND = {
 MIDDLE = {
     "config",
     "config_file",
+    "config_objects",
+    "config_reader",
+    "section_reader",
+    "engine_options",
     "camera_section",
     "addresses",
     "ini",
