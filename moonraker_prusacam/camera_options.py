@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from .option import boolean, choice, integer, number, option, secret_path, text
+from .orientation import Orientation
 from .secret import Secret
 from .source_url import SourceUrl, source_url
 
@@ -198,12 +199,16 @@ class CameraConfig:
     )
     rotation: int = option(
         choice(0, 90, 180, 270),
-        "How viewers turn the picture, in degrees clockwise",
+        "How viewers turn the picture, in degrees clockwise, before it is flipped",
         default=0,
     )
-    flip_horizontal: bool = option(boolean, "Viewers mirror the picture", default=False)
+    flip_horizontal: bool = option(
+        boolean, "Viewers mirror the picture, after they turned it", default=False
+    )
     flip_vertical: bool = option(
-        boolean, "Viewers turn the picture upside down", default=False
+        boolean,
+        "Viewers turn the picture upside down, after `rotation`",
+        default=False,
     )
     webcam_url: str | None = option(
         text,
@@ -220,6 +225,11 @@ class CameraConfig:
             if self.source.scheme.startswith("snapshot+"):
                 usual_s = max(usual_s, STALE_INTERVALS * self.interval_s)
             object.__setattr__(self, "stale_after_s", usual_s)
+
+    @property
+    def orientation(self) -> Orientation:
+        """Which way up viewers show it."""
+        return Orientation(self.flip_horizontal, self.flip_vertical, self.rotation)
 
     @property
     def credentials(self) -> Credentials | None:

@@ -15,9 +15,10 @@ import io
 from typing import TYPE_CHECKING
 
 import attrs
-from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageStat, UnidentifiedImageError
 
 from moonraker_prusacam.errors import SnapshotUnfit
+from moonraker_prusacam.orientation import UPRIGHT, Orientation
 
 if TYPE_CHECKING:
     from moonraker_prusacam.config import CameraConfig, ConnectConfig
@@ -42,20 +43,13 @@ BAD_PICTURE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
-TURNS = {
-    90: Image.Transpose.ROTATE_270,
-    180: Image.Transpose.ROTATE_180,
-    270: Image.Transpose.ROTATE_90,
-}
 
 
 @attrs.frozen
 class Shape:
-    """What is done to each picture: flipped, turned clockwise, cropped, shrunk."""
+    """What is done to each picture: turned clockwise, flipped, cropped, shrunk."""
 
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-    rotation: int = 0
+    orientation: Orientation = UPRIGHT
     crop: Crop | None = None
     max_width: int = 0
 
@@ -63,15 +57,15 @@ class Shape:
     def of(cls, config: ConnectConfig, camera: CameraConfig) -> Shape:
         """As ``[connect NAME]`` has it, else as the camera is mounted."""
         if config.rotation is None and config.flip is None:
-            turned = camera.flip_horizontal, camera.flip_vertical, camera.rotation
+            orientation = camera.orientation
         else:
             flip = config.flip or "none"
-            turned = (
+            orientation = Orientation(
                 flip in ("horizontal", "both"),
                 flip in ("vertical", "both"),
                 config.rotation or 0,
             )
-        return cls(*turned, config.crop, config.max_width)
+        return cls(orientation, config.crop, config.max_width)
 
 
 @attrs.frozen
@@ -124,13 +118,7 @@ def _look(data: bytes | memoryview) -> bool:
 def _shape(
     image: Image.Image, shape: Shape, *, smaller: bool, is_black: bool
 ) -> Prepared:
-    shown = image.convert("RGB")
-    if shape.flip_horizontal:
-        shown = ImageOps.mirror(shown)
-    if shape.flip_vertical:
-        shown = ImageOps.flip(shown)
-    if shape.rotation:
-        shown = shown.transpose(TURNS[shape.rotation])
+    shown = shape.orientation.seen(image.convert("RGB"))
     if shape.crop is not None:
         shown = shown.crop(_box(shape.crop, *shown.size))
     limit = shape.max_width or shown.width

@@ -44,6 +44,7 @@ RENDER_TIMEOUT_S = 60.0
 VIDEO_TIMEOUT_S = 60.0
 UPLOAD_TIMEOUT_S = 30.0
 STREAM_PARTS = 15
+PHONE = "android"
 DEFAULT_OUTPUT = Path("prusacam-demo")
 
 
@@ -70,6 +71,8 @@ class Demo:
             speed=SPEED,
             preferred_port=0 if once else ENGINE_PORT,
             prusa_camera=True,
+            multicam_options="",
+            phones=(PHONE,),
         )
         try:
             return await self._run(stand, once=once)
@@ -91,6 +94,7 @@ class Demo:
             (f"print of {LAYERS} layers is complete", self._print),
             ("video is in Moonraker's timelapse root", self._check_video),
             ("the Prusa camera's own video is there, too", self._check_prusa_camera),
+            ("a phone has recorded it in sync", self._check_phone),
             ("Prusa Connect accepted snapshots", self._check_uploads),
         ]
         for name, step in steps:
@@ -196,6 +200,26 @@ class Demo:
         self._table.add_row("frames in it, decoded", f"{frames}")
         self._table.add_row("print end to its download", f"at most {after_s:.1f} s")
 
+    async def _check_phone(self, stand: Stand) -> None:
+        """It and our camera began at one instant, and their videos have come."""
+        recording = await stand.until(
+            lambda: _recording(stand), "the recordings", VIDEO_TIMEOUT_S
+        )
+        after_s = time.monotonic() - self._print_ended
+        for device in recording["devices"]:
+            name = device["name"]
+            if device["video"] is None:
+                raise EmulatorError(f"no video from {name}: {device['reason']}")
+            video = stand.data_path / "timelapse" / device["video"]
+            frames = await FFmpeg(find_ffmpeg(None)).count_decoded(video)
+            offset_s = device["offset_s"]
+            begins = "nobody knows when"
+            if offset_s is not None:
+                begins = f"begins {offset_s:+.3f} s from the instant"
+            figure = f"{frames}, {begins}"
+            self._table.add_row(f"frames of '{name}'", figure)
+        self._table.add_row("print end to these videos", f"at most {after_s:.1f} s")
+
     async def _check_uploads(self, stand: Stand) -> None:
         """The upload at print end may have to wait for its 10 s gap."""
 
@@ -280,3 +304,9 @@ async def _prusa_camera_job(stand: Stand) -> dict[str, Any] | None:
     jobs: list[dict[str, Any]] = answer["jobs"]
     over = [job for job in jobs if job["state"] in ("done", "failed", "missed")]
     return over[-1] if over else None
+
+
+async def _recording(stand: Stand) -> dict[str, Any] | None:
+    answer = await stand.moonraker.request("GET", "/server/prusacam/multicam/status")
+    last: dict[str, Any] | None = answer["last"]
+    return last

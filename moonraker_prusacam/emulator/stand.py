@@ -33,10 +33,11 @@ from .moonraker import (
     link_component,
     link_timelapse,
 )
+from .multicam import Film, VirtualDevice
 from .signaling import PrusaCameraStand
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 CAMERA = "front"
 ENGINE_PORT = 8081
@@ -77,12 +78,17 @@ server: {server}
 """
 MULTICAM_CONFIG = """\
 [multicam]
-record_prints: False
 discover: False
+{multicam_options}
 
 [multicam_camera {camera}]
 port: 0
 """
+PHONE_CONFIG = """\
+[multicam_device {name}]
+address: {address}
+"""
+PHONE_FPS = 5.0
 PRUSA_CAMERA = "buddy"
 PRUSA_CAMERA_SPEED = 30.0
 """A frame of its timelapse every second."""
@@ -117,13 +123,15 @@ class Stand:
         panel_options: str = "",
         prusa_camera: bool = False,
         printer_options: str | None = None,
-        multicam: bool = False,
+        multicam_options: str | None = None,
+        phones: Iterable[str] = (),
     ) -> None:
         """``panels``: the timelapse panels of Mainsail and Fluidd are served, too.
 
         ``panel_options`` stand in Moonraker's section ``[timelapse]``.
         ``prusa_camera``: a virtual one stands beside the other camera.
-        ``multicam``: the camera can be told to record.
+        ``multicam_options``: the camera records together with others, with these
+        options; ``phones`` that stand beside it are of these kinds, and called so.
         ``printer_options``: the printer goes to Prusa Connect, with these besides.
         """
         self.folder = folder
@@ -136,7 +144,7 @@ class Stand:
         self._camera_options = camera_options
         self._timelapse_options = timelapse_options
         self._printer_options = printer_options
-        self._has_multicam = multicam
+        self._multicam_options = multicam_options
         self._klippy_socket = klippy_socket = folder / "klippy.sock"
         self.printer = SimulatedPrinter(
             klippy_socket,
@@ -157,6 +165,14 @@ class Stand:
             # Uploads are those of the engine, for whoever counts them.
             camera = self.prusa_camera.camera
             camera.settings = attrs.evolve(camera.settings, snapshots=False)
+        self.phones = {
+            kind: VirtualDevice(
+                kind,
+                fps=PHONE_FPS,
+                film=Film(self.printer, layer_height_mm=LAYER_HEIGHT_MM),
+            )
+            for kind in phones
+        }
         self._link = link_timelapse if panels else link_component
         self.moonraker = MoonrakerProcess(
             self.data_path,
@@ -198,6 +214,8 @@ class Stand:
         if self.prusa_camera is not None:
             self._stack.push_async_callback(self.prusa_camera.aclose)
             await self.prusa_camera.start()
+        for phone in self.phones.values():
+            await self._stack.enter_async_context(phone)
         await self.camera.start()
         await asyncio.to_thread(self._write_files)
         await self.printer.start()
@@ -269,7 +287,7 @@ class Stand:
             )
             + self._prusa_camera_section()
             + self._printer_section()
-            + (MULTICAM_CONFIG.format(camera=CAMERA) if self._has_multicam else "")
+            + self._multicam_sections()
         )
 
     def _prusa_camera_section(self) -> str:
@@ -283,6 +301,16 @@ class Stand:
             server=self.connect.url,
             token=self.prusa_camera.token,
             jwt_file=jwt_file,
+        )
+
+    def _multicam_sections(self) -> str:
+        if self._multicam_options is None:
+            return ""
+        return MULTICAM_CONFIG.format(
+            camera=CAMERA, multicam_options=self._multicam_options
+        ) + "".join(
+            PHONE_CONFIG.format(name=name, address=phone.address)
+            for name, phone in self.phones.items()
         )
 
     def _printer_section(self) -> str:

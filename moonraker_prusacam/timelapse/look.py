@@ -14,9 +14,11 @@ from __future__ import annotations
 import string
 import time
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
+
+from moonraker_prusacam.orientation import Orientation
 
 from .video import Caption, Inset
 
@@ -33,7 +35,10 @@ UNKNOWN = "-"
 
 @attrs.frozen
 class Look:
-    """Flips come first, then ``rotation`` in degrees clockwise."""
+    """Flips come first, then ``rotation`` in degrees clockwise.
+
+    Viewers and options have it the other way round: ``seen``.
+    """
 
     flip_horizontal: bool = False
     flip_vertical: bool = False
@@ -41,6 +46,28 @@ class Look:
     caption: str = ""
     progress_bar: bool = False
     inset: Inset | None = None
+
+    @classmethod
+    def of(cls, seen: Orientation) -> Self:
+        """As viewers would see it."""
+        return cls(*attrs.astuple(seen.flips_first()))
+
+    @property
+    def seen(self) -> Orientation:
+        """Which way up it is for viewers."""
+        return Orientation(
+            self.flip_horizontal, self.flip_vertical, self.rotation
+        ).flips_first()
+
+    def turned_to(self, rotation: int) -> Self:
+        """Another rotation for pictures that are flipped already.
+
+        What has been flipped along one side before a quarter turn would have had to
+        be flipped along the other, and half a turn makes up for that.
+        """
+        if self.flip_horizontal != self.flip_vertical:
+            rotation += 2 * ((rotation - self.rotation) % 180)
+        return attrs.evolve(self, rotation=rotation % 360)
 
     @property
     def is_drawn_on(self) -> bool:
@@ -77,16 +104,18 @@ class Looks:
         return look if job.record.remake is None else asked(look, job.record.remake)
 
     def _configured(self, record: JobRecord) -> Look:
-        look = Look(*self._turned(record.camera))
+        look = Look.of(self._orientation(record.camera))
         track = self._tracks.get(record.track)
         if track is None:
             return look
         turned = (track.flip_horizontal, track.flip_vertical, track.rotation)
         if any(value is not None for value in turned):
-            look = Look(
-                bool(track.flip_horizontal),
-                bool(track.flip_vertical),
-                track.rotation or 0,
+            look = Look.of(
+                Orientation(
+                    bool(track.flip_horizontal),
+                    bool(track.flip_vertical),
+                    track.rotation or 0,
+                )
             )
         return attrs.evolve(
             look,
@@ -96,20 +125,18 @@ class Looks:
         )
 
     def _inset(self, track: TrackConfig, camera: str) -> Inset:
-        flip_horizontal, flip_vertical, rotation = self._turned(camera)
+        turned = self._orientation(camera).flips_first()
         return Inset(
             place=track.inset_place,
             width_percent=track.inset_width,
-            flip_horizontal=flip_horizontal,
-            flip_vertical=flip_vertical,
-            rotation=rotation,
+            flip_horizontal=turned.flip_horizontal,
+            flip_vertical=turned.flip_vertical,
+            rotation=turned.rotation,
         )
 
-    def _turned(self, name: str) -> tuple[bool, bool, int]:
+    def _orientation(self, name: str) -> Orientation:
         camera = self._cameras.get(name)
-        if camera is None:
-            return False, False, 0
-        return camera.flip_horizontal, camera.flip_vertical, camera.rotation
+        return Orientation() if camera is None else camera.orientation
 
 
 def asked(look: Look, remake: Remake) -> Look:
@@ -119,7 +146,8 @@ def asked(look: Look, remake: Remake) -> Look:
         for name in ("flip_horizontal", "flip_vertical", "rotation")
         if (value := getattr(remake, name)) is not None
     }
-    return attrs.evolve(look, **chosen, inset=None)
+    turned = Look.of(attrs.evolve(look.seen, **chosen))
+    return attrs.evolve(turned, caption=look.caption, progress_bar=look.progress_bar)
 
 
 def captions(

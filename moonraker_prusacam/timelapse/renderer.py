@@ -192,7 +192,7 @@ class Renderer:
         look, now = job.record.look or Look(), self._looks.of(job)
         if look.is_drawn_on:
             return look
-        return attrs.evolve(look, rotation=now.rotation)
+        return look.turned_to(now.rotation)
 
     async def _hold(
         self, ffmpeg: FFmpeg, job: Job, contents: Contents, count: int

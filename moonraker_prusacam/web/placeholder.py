@@ -20,12 +20,14 @@ import attrs
 from PIL import Image, ImageDraw, ImageFont
 
 from moonraker_prusacam.camera import CameraState
+from moonraker_prusacam.orientation import UPRIGHT
 from moonraker_prusacam.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moonraker_prusacam.camera import Camera, CameraStatus
+    from moonraker_prusacam.orientation import Orientation
 
 SIZE = (1280, 720)
 BACKGROUND = (32, 34, 40)
@@ -46,8 +48,13 @@ class Placeholder:
     part_header: bytes
 
 
-def draw(name: str, status: CameraStatus) -> Placeholder:
-    """Draw the placeholder of the camera ``name``; takes some milliseconds."""
+def draw(
+    name: str, status: CameraStatus, orientation: Orientation = UPRIGHT
+) -> Placeholder:
+    """Draw the placeholder of the camera ``name``; takes some milliseconds.
+
+    Viewers turn it as any picture of that camera, so it is turned back before.
+    """
     image = Image.new("RGB", SIZE, BACKGROUND)
     pen = ImageDraw.Draw(image)
     pen.rectangle((0, 0, 16, SIZE[1]), fill=STRIPE)
@@ -75,7 +82,7 @@ def draw(name: str, status: CameraStatus) -> Placeholder:
             box = pen.multiline_textbbox(place, lines, font, spacing=12)
             place = (place[0], box[3] + 24)
     encoded = io.BytesIO()
-    image.save(encoded, "JPEG", quality=QUALITY)
+    orientation.unseen(image).save(encoded, "JPEG", quality=QUALITY)
     data = encoded.getvalue()
     header = (
         "Content-Type: image/jpeg\r\n"
@@ -121,7 +128,9 @@ class PlaceholderCache:
         return self._drawing
 
     async def _draw(self, status: CameraStatus) -> Placeholder:
-        drawn = await asyncio.to_thread(draw, self._camera.name, status)
+        camera = self._camera
+        orientation = camera.config.orientation
+        drawn = await asyncio.to_thread(draw, camera.name, status, orientation)
         self._drawn, self._drawn_for, self._drawing = drawn, status, None
         self._on_drawn()
         return drawn

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -56,7 +56,7 @@ PIXELS = """
 
 @asynccontextmanager
 async def engine_with(
-    folder: Path, *names: str, port: int = 0, on_demand: bool = False
+    folder: Path, *names: str, port: int = 0, on_demand: bool = False, **turned: Any
 ) -> AsyncIterator[tuple[Engine, list[SyntheticCamera]]]:
     feeds = [SyntheticCamera(width=WIDTH, height=HEIGHT, fps=15) for _ in names]
     try:
@@ -70,6 +70,7 @@ async def engine_with(
                 webcam_url="/",
                 on_demand=on_demand,
                 grace_s=1.0,
+                **turned,
             )
             for name, feed in zip(names, feeds, strict=True)
         )
@@ -167,6 +168,45 @@ async def test_page_when_opened_then_all_cameras_are_shown_and_what_is_wrong(
         await page.until(f"{captions}[1].includes('frames/s')")
         (tmp_path / "page-live.png").write_bytes(await page.screenshot())
         assert engine.pump.stats.opened == 2
+
+
+@pytest.mark.parametrize(
+    ("turned", "matrix"),
+    [
+        ({}, [1, 0, 0, 1]),
+        ({"rotation": 180}, [-1, 0, 0, -1]),
+        # What is on the right comes to the bottom, and stays there.
+        ({"rotation": 90, "flip_horizontal": True}, [0, 1, 1, 0]),
+        ({"rotation": 270, "flip_vertical": True}, [0, 1, 1, 0]),
+    ],
+    ids=str,
+)
+async def test_page_when_a_camera_is_turned_then_it_shows_it_as_mainsail_does(
+    tmp_path: Path, turned: dict[str, Any], matrix: list[int]
+) -> None:
+    async with (
+        engine_with(tmp_path, "bed", **turned) as (engine, (feed,)),
+        browsing(tmp_path) as browser,
+    ):
+        page = await browser.open(f"http://127.0.0.1:{engine.web.port}/")
+        await page.until("document.images.length")
+        await page.until(f"{PICTURE}.naturalWidth === {WIDTH}")
+        transform = f"new DOMMatrix(getComputedStyle({PICTURE}).transform)"
+        parts = f"(({{a, b, c, d}}) => [a, b, c, d])({transform}).map(Math.round)"
+        await page.until(f"{parts}.join() === '{','.join(map(str, matrix))}'")
+        # The whole picture is seen, and nothing beside it.
+        edges = "({left, top, right, bottom}) => [left, top, right, bottom]"
+        box = "getBoundingClientRect()"
+        boxes = f"[{PICTURE}.{box}, {PICTURE}.parentNode.{box}].map({edges})"
+        apart = f"(([a, b]) => a.map((v, i) => Math.abs(v - b[i])))({boxes})"
+        await page.until(f"Math.max(...{apart}) < 1")
+        (tmp_path / "turned.png").write_bytes(await page.screenshot())
+        leave(feed)
+        natural = f"{PICTURE}.naturalWidth + 'x' + {PICTURE}.naturalHeight"
+        size = SIZE if matrix[0] else SIZE[::-1]
+        await page.until(f"{natural} === '{size[0]}x{size[1]}'")
+        await page.until(f"Math.max(...{apart}) < 1")
+        (tmp_path / "words.png").write_bytes(await page.screenshot())
 
 
 async def test_page_when_its_stream_is_ended_then_the_picture_does_not_pretend(

@@ -157,7 +157,7 @@ async def api_site(folder: Path) -> AsyncIterator[ApiSite]:
         timelapse_options=TIMELAPSE,
         panels=True,
         prusa_camera=True,
-        multicam=True,
+        multicam_options="record_prints: False",
         printer_options="send_network_info: False",
     )
     async with stand, MoonrakerClient(stand.moonraker.url) as ui:

@@ -16,6 +16,7 @@ from moonraker_prusacam.config import CameraConfig, ConnectConfig
 from moonraker_prusacam.connect.picture import Shape, prepare
 from moonraker_prusacam.connect_options import Crop
 from moonraker_prusacam.errors import SnapshotUnfit
+from moonraker_prusacam.orientation import Orientation
 from tests.support import jpeg
 
 RED, GREEN, BLUE, WHITE = (200, 0, 0), (0, 200, 0), (0, 0, 200), (230, 230, 230)
@@ -67,13 +68,12 @@ def test_picture_when_nothing_is_wanted_then_it_goes_as_it_came() -> None:
 def test_picture_when_turned_then_its_pixels_are(
     flip_horizontal: bool, flip_vertical: bool, rotation: int
 ) -> None:
-    expected = quarters()
+    expected = quarters().rotate(-rotation, expand=True)
     if flip_horizontal:
         expected = expected.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if flip_vertical:
         expected = expected.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-    expected = expected.rotate(-rotation, expand=True)
-    shape = Shape(flip_horizontal, flip_vertical, rotation)
+    shape = Shape(Orientation(flip_horizontal, flip_vertical, rotation))
     made = prepare(encoded(quarters()), shape, smaller=False)
     shown = Image.open(io.BytesIO(made.data))
     assert (made.width, made.height) == shown.size == expected.size
@@ -81,7 +81,7 @@ def test_picture_when_turned_then_its_pixels_are(
 
 
 def test_picture_when_cropped_and_shrunk_then_both_are_of_what_is_seen() -> None:
-    shape = Shape(rotation=90, crop=Crop.parse("50 0 50 50"), max_width=16)
+    shape = Shape(Orientation(rotation=90), crop=Crop.parse("50 0 50 50"), max_width=16)
     made = prepare(encoded(quarters()), shape, smaller=False)
     shown = Image.open(io.BytesIO(made.data)).convert("RGB")
     # Turned it is 64x96, and red is at the upper right; a quarter of it is 32x48.
@@ -139,7 +139,7 @@ def test_picture_when_it_is_damaged_then_it_is_not_sent(data: bytes) -> None:
 def test_picture_when_it_is_grey_or_odd_then_it_is_sent() -> None:
     grey = encoded(Image.linear_gradient("L"))
     assert prepare(grey, Shape(), smaller=False).data == grey
-    turned = prepare(grey, Shape(rotation=90), smaller=False)
+    turned = prepare(grey, Shape(Orientation(rotation=90)), smaller=False)
     assert Image.open(io.BytesIO(turned.data)).mode == "RGB"
     tiny = jpeg.picture(5, 3)
     assert prepare(tiny, Shape(), smaller=False).width == 5
@@ -152,13 +152,17 @@ def test_picture_when_it_claims_a_size_without_end_then_it_is_refused() -> None:
 
 def test_shape_when_the_upload_says_nothing_then_the_camera_s_is_taken() -> None:
     mounted = CameraConfig("front", source="tcp://h:1", rotation=90, flip_vertical=True)
-    assert Shape.of(UPLOAD, mounted) == Shape(flip_vertical=True, rotation=90)
+    assert Shape.of(UPLOAD, mounted) == Shape(
+        Orientation(flip_vertical=True, rotation=90)
+    )
     own = ConnectConfig("front", rotation=180, max_width=640)
-    assert Shape.of(own, mounted) == Shape(rotation=180, max_width=640)
+    assert Shape.of(own, mounted) == Shape(Orientation(rotation=180), max_width=640)
     none = ConnectConfig("front", flip="none")
     assert Shape.of(none, mounted) == Shape()
     both = ConnectConfig("front", flip="both")
-    assert Shape.of(both, CAMERA) == Shape(flip_horizontal=True, flip_vertical=True)
+    assert Shape.of(both, CAMERA) == Shape(
+        Orientation(flip_horizontal=True, flip_vertical=True)
+    )
 
 
 @pytest.mark.parametrize(

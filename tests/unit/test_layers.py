@@ -52,6 +52,7 @@ MIDDLE = {
     "viewing_tokens",
     "nginx",
     "option",
+    "orientation",
     "source_url",
     "camera_options",
     "gateway_options",

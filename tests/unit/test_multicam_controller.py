@@ -262,6 +262,23 @@ async def test_device_when_it_is_away_at_the_end_then_asked_until_it_is_back(
     assert made.device(0)["state"] == "collected"
 
 
+async def test_device_when_it_has_moved_in_the_print_then_found_where_it_is_now(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path) as made:
+        made.controller.roster.announce("phone", peer.address)
+        await made.event("started", PRINTING)
+        await made.started()
+        await peer.close()
+        peer.port = 0
+        await peer.listen()
+        made.controller.roster.announce("phone", peer.address)
+        await made.event("complete", COMPLETE)
+        await made.done()
+    assert made.device(0)["state"] == "collected"
+    assert made.device(0)["address"] == str(peer.address)
+
+
 async def test_device_when_it_stays_away_then_its_time_is_over(tmp_path: Path) -> None:
     config = attrs.evolve(CONFIG, collect_timeout_s=0.2)
     async with Peer() as peer, bench(tmp_path, peer, config=config) as made:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 import attrs
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from moonraker_prusacam.camera import Camera, CameraState, CameraStatus
+from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.errors import ClosedError
+from moonraker_prusacam.orientation import Orientation
 from moonraker_prusacam.web import placeholder
 from moonraker_prusacam.web.placeholder import (
     BACKGROUND,
@@ -41,6 +44,7 @@ class StubCamera:
     """A camera that is in the state the test says."""
 
     name = "bed"
+    config = CameraConfig("bed", source="tcp://127.0.0.1:9000")
 
     def __init__(self) -> None:
         self.status = REFUSED
@@ -55,7 +59,9 @@ class Drawings:
         self.go_on.set()
         monkeypatch.setattr(placeholder, "draw", self._draw)
 
-    def _draw(self, _name: str, status: CameraStatus) -> Placeholder:
+    def _draw(
+        self, _name: str, status: CameraStatus, _orientation: Orientation
+    ) -> Placeholder:
         self.go_on.wait(WAIT_S)
         self.all.append(status)
         return Placeholder(str(status.state), status.reason.encode(), b"")
@@ -118,6 +124,24 @@ def test_draw_when_a_camera_failed_then_a_jpeg_says_so_in_its_part_header() -> N
     ) % len(drawn.data)
     assert jpeg.SOI not in drawn.data[2:]
     assert drawn.data.find(jpeg.EOI) == len(drawn.data) - 2
+
+
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        Orientation(*which)
+        for which in itertools.product((False, True), (False, True), (0, 90, 180, 270))
+    ],
+    ids=str,
+)
+def test_draw_when_viewers_turn_the_camera_then_its_words_are_upright(
+    orientation: Orientation,
+) -> None:
+    upright = decoded(draw("bed", REFUSED))
+    shown = orientation.seen(decoded(draw("bed", REFUSED, orientation)))
+    assert shown.size == upright.size
+    difference = ImageChops.difference(shown, upright).convert("L")
+    assert difference.point(lambda level: level >= 64).getbbox() is None
 
 
 @pytest.mark.parametrize(
@@ -253,7 +277,7 @@ async def test_wait_when_drawing_failed_then_the_next_one_tries_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(name: str, status: CameraStatus) -> Placeholder:
+    def fail(name: str, status: CameraStatus, orientation: Orientation) -> Placeholder:
         raise OSError("no font")
 
     async with caching() as (cache, _, _):

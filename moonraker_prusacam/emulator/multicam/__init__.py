@@ -11,6 +11,7 @@ from .faults import HARMLESS as HARMLESS
 from .faults import HOSTILE_FILE_NAMES as HOSTILE_FILE_NAMES
 from .faults import Fault as Fault
 from .faults import FaultKind as FaultKind
+from .film import Film as Film
 from .recording import Recording as Recording
 from .shutter import Shutter as Shutter
 from .today import KINDS as KINDS

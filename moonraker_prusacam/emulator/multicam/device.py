@@ -19,6 +19,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+import attrs
+
 from moonraker_prusacam.multicam import CommandType
 from moonraker_prusacam.tasks import TaskOwner
 
@@ -31,6 +33,7 @@ from .today import KINDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .film import Film
     from .kinds import Answer, Published
 
 FRAME_BYTES = 4096
@@ -44,7 +47,7 @@ class VirtualDevice:
     """Serves from ``start`` to ``aclose``; ``port`` is the real one between them.
 
     ``finish_s`` is how long it takes to make a file final, ``frame_bytes`` how much
-    each frame adds to it, and ``content`` what every recording is instead.
+    each frame adds to it, and every recording is ``content`` or ``film``'s instead.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class VirtualDevice:
         finish_s: float = 0.0,
         frame_bytes: int = FRAME_BYTES,
         content: bytes | None = None,
+        film: Film | None = None,
     ) -> None:
         self.device_id = device_id or f"Virtual-{secrets.token_hex(ID_BYTES).upper()}"
         self.kind: Published = KINDS[kind](self.device_id)
@@ -68,6 +72,7 @@ class VirtualDevice:
         self.finish_s = finish_s
         self.frame_bytes = frame_bytes
         self.content = content
+        self._film = film
         self.shutter = Shutter(fps=fps, clock_error_s=clock_error_s, clock=clock)
         self.recordings: dict[str, Recording] = {}
         self.faults: list[Fault] = []
@@ -107,6 +112,8 @@ class VirtualDevice:
     async def aclose(self) -> None:
         """Stop listening and drop all connections. Idempotent."""
         await self._tasks.aclose()
+        if self._film is not None:
+            await self._film.aclose()
         for connection in self._accepted:
             connection.close()
         self._accepted.clear()
@@ -150,7 +157,7 @@ class VirtualDevice:
     def forget(self) -> None:
         """Lose the list of the recordings, as some phones do when they start again."""
         self.recordings.clear()
-        self.shutter.disarm()
+        self._disarm()
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -272,6 +279,8 @@ class VirtualDevice:
             return self.kind.refused(now_s, "time_not_synchronized", "no time")
         if fault is None or fault.kind is not FaultKind.ONLY_SAYS_SO:
             self.shutter.arm(target_s)
+            if self._film is not None:
+                self._film.begin(self.shutter)
         return self.kind.started(now_s, is_future=target_s > now_s)
 
     async def _stop(self) -> Answer | None:
@@ -280,13 +289,22 @@ class VirtualDevice:
             return self.kind.stopped_nothing(shutter.now_s())
         if not shutter.is_due and not self.kind.records_at_once:
             if not self.kind.starts_after_a_stop_before:
-                shutter.disarm()
+                self._disarm()
             return self.kind.stopped_nothing(shutter.now_s())
         recording = self._recorded()
-        shutter.disarm()
+        self._disarm()
+        if self._film is not None:
+            content = await self._film.end(shutter.fps)
+            size_bytes = len(content)
+            recording = attrs.evolve(recording, content=content, size_bytes=size_bytes)
         await asyncio.sleep(self.finish_s)
         self.recordings[recording.key] = recording
         return self.kind.stopped(shutter.now_s(), recording)
+
+    def _disarm(self) -> None:
+        self.shutter.disarm()
+        if self._film is not None:
+            self._film.drop()
 
     def _recorded(self) -> Recording:
         shutter = self.shutter

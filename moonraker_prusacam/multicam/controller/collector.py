@@ -44,7 +44,10 @@ MB = 1_000_000
 
 
 class Collector:
-    """Ends takes; ``changed`` is told of each step of one, and saves the session."""
+    """Ends takes; ``changed`` is told of each step of one, and saves the session.
+
+    ``locate`` tells a take where its device is now.
+    """
 
     def __init__(
         self,
@@ -53,8 +56,10 @@ class Collector:
         videos_path: Callable[[], Path],
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
+        locate: Callable[[Take], None],
     ) -> None:
         self._config = config
+        self._locate = locate
         self._sessions_path = sessions_path
         self._videos_path = videos_path
         self._changed = changed
@@ -101,6 +106,7 @@ class Collector:
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
         record = session.record
+        self._locate(take)
         if take.state is TakeState.STOPPED:
             async with self._slots:
                 await self._fetch(session, take)

@@ -72,7 +72,12 @@ class MultiCamController:
         self._tasks = TaskOwner("multicam")
         self._follower = PrintFollower(is_eager=config.record_prints)
         self._collector = Collector(
-            config, sessions_path, videos_path, self._changed, self._progressed
+            config,
+            sessions_path,
+            videos_path,
+            self._changed,
+            self._progressed,
+            self.roster.locate,
         )
         self._sessions: list[Session] = []
         self._starting: asyncio.Task[None] | None = None
@@ -276,6 +281,7 @@ class MultiCamController:
         waiting = [take for take in record.takes if take.state is TakeState.ORDERED]
 
         async def start(take: Take) -> None:
+            self.roster.locate(take)
             await orders.start(take, target, is_resumed=is_resumed)
             await self._save(session)  # whom we have record must never be forgotten
             if not take.is_over:

@@ -77,19 +77,30 @@ class Roster:
 
     def takes(self) -> list[Take]:
         """A take of each device, for a session that begins; names are all different."""
-        takes: dict[str, Take] = {}
-        for device in self.devices:
-            name, number = device.name, 1
-            while name in takes:
-                number += 1
-                name = f"{device.name} {number}"
-            takes[name] = Take(
+        return [
+            Take(
                 name=name,
                 host=device.address.host,
                 port=device.address.port,
                 file_key=device.file_key,
             )
-        return list(takes.values())
+            for name, device in self._named().items()
+        ]
+
+    def locate(self, take: Take) -> None:
+        """Correct the address of a device that has another one by now."""
+        if (device := self._named().get(take.name)) is not None:
+            take.host, take.port = device.address.host, device.address.port
+
+    def _named(self) -> dict[str, Device]:
+        named: dict[str, Device] = {}
+        for device in self.devices:
+            name, number = device.name, 1
+            while name in named:
+                number += 1
+                name = f"{device.name} {number}"
+            named[name] = device
+        return named
 
     async def look(self) -> list[dict[str, Any]]:
         """Ask all devices how they are; each answers, or is told why it did not."""

@@ -10,11 +10,11 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam.emulator.video import encode
 from moonraker_prusacam.errors import FfmpegMissing, RenderError
 
 from .faults import RENDER, RENDER_KINDS, CameraFaultKind
 from .timelapse import Phase, Trouble
-from .video import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-# Makes the virtual Prusa camera's video.
+# Makes the videos of virtual cameras.
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -25,7 +25,7 @@ VIDEO = "video.mp4"
 EVEN = "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p"
 
 
-async def encode(frames: Sequence[bytes], fps: int) -> bytes:
+async def encode(frames: Sequence[bytes], fps: float) -> bytes:
     """The MP4 of ``frames``; raises RenderError, FfmpegMissing."""
     async with workspace({}, None) as folder:
         await asyncio.to_thread(_write, folder, frames)
