@@ -140,7 +140,7 @@ class Renderer:
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
-        await asyncio.to_thread(job.discard_frames)
+        await asyncio.to_thread(job.clear)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
 

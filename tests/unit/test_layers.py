@@ -65,6 +65,7 @@ MIDDLE = {
     "mp4",
     "naming",
     "publishing",
+    "records",
     "sidecar",
     "signals",
     "print_job",
