@@ -91,7 +91,7 @@ def test_record_when_longer_than_allowed_then_damaged(tmp_path: Path) -> None:
     file = tmp_path / "note.json"
     file.write_text(json.dumps({"name": "x" * 100}))
     assert read_record(file, Note, file.stat().st_size).name == "x" * 100
-    with pytest.raises(ValueError, match="Unterminated|delimiter"):
+    with pytest.raises(ValueError, match="Expecting"):
         read_record(file, Note, file.stat().st_size - 1)
 
 
