@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SYNC_BYTES = 8 << 20
 MAX_NOTE_BYTES = 64 << 10
-MB = 1e6
 
 
 @attrs.define
@@ -140,12 +139,7 @@ class PartFile:
         """Raise DiskRefused if so much more takes what is to stay free."""
         for guard in self._guards:
             with _disk(guard.path):
-                lacking = guard.lacking_for(size_bytes)
-            if lacking:
-                raise DiskRefused(
-                    f"{lacking / MB:.0f} MB too little are free at {guard.path}; make "
-                    "room, or lower reserve_mb"
-                )
+                guard.require(size_bytes)
 
     def _noted(self) -> Origin:
         try:
