@@ -52,6 +52,10 @@ class Client(EtxSocket):
     async def connect(cls, path: Path) -> Client:
         return cls(await cls._open(path))
 
+    @property
+    def waiting(self) -> int:
+        return len(self._replies)
+
     async def ask(self, method: str, timeout_s: float = WAIT_S) -> dict[str, Any]:
         return await self._ask(method, {"a": 1}, timeout_s)
 
@@ -182,6 +186,9 @@ async def test_run_when_it_ends_in_a_message_then_all_fails(
             await it.client.ask("two")
         assert later.value is end
         assert it.client.told.empty()
+        await it.client.aclose()  # what ended it first is what is told
+        with pytest.raises(KlippyUnavailable, match="closed by it"):
+            await it.client.ask("three")
 
 
 @pytest.mark.parametrize("end", [b"", ETX], ids=["without end", "with its end"])
@@ -245,6 +252,7 @@ async def test_request_when_answered_late_then_only_it_fails(tmp_path: Path) -> 
         assert asked["id"] != late["id"]
         it.tell({"id": asked["id"], "result": "in time"})
         assert (await reply)["result"] == "in time"
+        assert it.client.waiting == 0
 
 
 async def test_request_when_cancelled_then_others_go_on(tmp_path: Path) -> None:
@@ -255,6 +263,7 @@ async def test_request_when_cancelled_then_others_go_on(tmp_path: Path) -> None:
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled
+        assert it.client.waiting == 1
         it.tell({"id": first["id"], "result": 1})
         it.tell({"id": second["id"], "result": 2})
         assert (await other)["result"] == 2

@@ -109,6 +109,13 @@ def test_folder_when_it_cannot_be_made_then_nothing_is_left(tmp_path: Path) -> N
         made(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
+    class Unwritable(Folder):
+        record_name = "nowhere/note.json"
+
+    with pytest.raises(TimelapseError, match="No such file"):
+        Unwritable(tmp_path / new_identity(), Note(name="a")).make()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
 
 def test_folder_when_cleared_and_removed_then_gone(tmp_path: Path) -> None:
     folder = made(tmp_path)
@@ -123,18 +130,20 @@ def test_folder_when_cleared_and_removed_then_gone(tmp_path: Path) -> None:
 def test_folders_when_loaded_then_kills_are_cleared_and_others_kept(
     tmp_path: Path,
 ) -> None:
-    names = [f"20260101-00000{number}-0123abcd" for number in range(5)]
-    for name in reversed(names[:2]):
+    names = [f"20260101-0000{number:02}-0123abcd" for number in range(20)]
+    whole, others = names[:16], names[16:]
+    for name in reversed(whole):
         Folder(tmp_path / name, Note(name=name)).make()
-    half_made, half_removed = tmp_path / names[2], tmp_path / f"{REMOVED}{names[3]}"
+    half_made, half_removed = tmp_path / others[0], tmp_path / f"{REMOVED}{others[1]}"
     for path in (half_made, half_removed, tmp_path / "somebody's"):
         path.mkdir()
         path.joinpath("part").write_bytes(b"x")
-    damaged = Folder(tmp_path / names[4], Note(name="x"))
+    tmp_path.joinpath(others[2]).write_bytes(b"no folder")
+    damaged = Folder(tmp_path / others[3], Note(name="x"))
     damaged.make()
     damaged.path.joinpath("note.json").write_bytes(b"{")
     folders, odd = load_folders(tmp_path, Folder, Folder.load)
-    assert [folder.record.name for folder in folders] == names[:2]
+    assert [folder.record.name for folder in folders] == whole
     assert odd == [f"{damaged.path / 'note.json'} is damaged"]
     left = sorted(path.name for path in tmp_path.iterdir())
-    assert left == [*names[:2], names[4], "somebody's"]
+    assert left == [*whole, *others[2:], "somebody's"]
