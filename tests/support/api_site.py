@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPEED = 20.0
-LAYERS = 3
+LAYERS = 10  # long enough for a frame of each camera on a busy machine
 ENDLESS = 400
 WAIT_S = 40.0
 MAX_LINE_BYTES = 8 << 20

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from .faults import CameraFault
     from .sender import Sender
     from .timelapse import Timelapse
+
+log = logging.getLogger(__name__)
 
 RENDER_S = 2.0
 STEPS_PERCENT = (25, 50, 75)
@@ -63,7 +66,8 @@ class Renderer:
             frames = [NO_PICTURE]
         try:
             video = await encode(frames, fps)
-        except (RenderError, FfmpegMissing):
+        except (RenderError, FfmpegMissing) as error:
+            log.warning("The virtual camera makes no video: %s", error)
             trouble = timelapse.fail(Trouble.ENCODER)
             self._changed()
             await self._sender.tell(Phase.FAILED, trouble=trouble)
