@@ -122,12 +122,7 @@ class Download:
         try:
             for guard in self._guards:
                 guard.path.mkdir(parents=True, exist_ok=True)
-                lacking = guard.lacking_for(size_bytes)
-                if lacking:
-                    raise DiskRefused(
-                        f"{lacking / MB:.0f} MB too little are free at {guard.path}; "
-                        "make room, or lower reserve_mb"
-                    )
+                guard.require(size_bytes)
             keep_broken(part)
             part.write_bytes(b"")
         except OSError as error:
