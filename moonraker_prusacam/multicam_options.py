@@ -19,15 +19,17 @@ import attrs
 
 from .networks import Networks
 from .networks import networks as listed_networks
-from .option import address, boolean, choice, integer, nearest, number, option, text
+from .option import address, boolean, choice, integer, number, option, text
+from .section_reader import nearest
 from .source_url import NETWORK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .camera_options import CameraConfig
     from .gateway_options import GatewayConfig
     from .ini import Section
+    from .section_reader import SectionReader
 
 DEVICE_PORT = 8080
 """What phones listen on (MultiCam PROTOCOL.md); it cannot be changed there."""
@@ -252,50 +254,47 @@ def taken_ports(
 def read_multicam(
     sections: Sequence[Section],
     known: Collection[str],
-    build: Callable[..., Any],
-    fail: Callable[..., None],
+    reader: SectionReader,
     taken: Mapping[int, str],
 ) -> MultiCamSections:
-    """What ``sections`` say; mistakes go to ``fail(text, section, option)``.
+    """What ``sections`` say; mistakes go to ``reader``.
 
-    ``build(cls, section, **values)`` makes an object of a section, or tells why not,
     ``known`` are the cameras' names, ``taken`` says what listens at which port.
     """
-    kinds = {section.name.partition(" ")[0] for section in sections}
-    cameras = _read_cameras(sections, known, build, fail, taken)
-    devices = _read_devices(sections, build, fail, is_controlled="multicam" in kinds)
+    kinds = {section.kind for section in sections}
+    cameras = _read_cameras(sections, known, reader, taken)
+    devices = _read_devices(sections, reader, is_controlled="multicam" in kinds)
     multicam: MultiCamConfig | None = None
     for section in sections:
         if section.name == "multicam":
-            multicam = build(MultiCamConfig, section)
+            multicam = reader.build(MultiCamConfig, section)
             has_devices = kinds & {"multicam_device", "multicam_camera"}
             if multicam is not None and not (multicam.discover or has_devices):
-                fail(NOBODY, section, "discover")
+                reader.fail(NOBODY, section, "discover")
     return MultiCamSections(multicam, devices, cameras)
 
 
 def _read_cameras(
     sections: Sequence[Section],
     known: Collection[str],
-    build: Callable[..., Any],
-    fail: Callable[..., None],
+    reader: SectionReader,
     taken: Mapping[int, str],
 ) -> tuple[MultiCamCameraConfig, ...]:
     cameras: list[MultiCamCameraConfig] = []
     ports = dict(taken)
     for section in sections:
-        kind, _, name = section.name.partition(" ")
+        kind, name = section.kind, section.title
         if kind != "multicam_camera" or not name:
             continue
         if name not in known:
-            fail(f"there is no [camera {name}]{nearest(name, known)}", section)
-        camera = build(MultiCamCameraConfig, section, camera=name)
+            reader.fail(f"there is no [camera {name}]{nearest(name, known)}", section)
+        camera = reader.build(MultiCamCameraConfig, section, camera=name)
         if camera is None:
             continue
         if camera.port and camera.port in ports:
             free = next(port for port in count(OUR_PORT) if port not in ports)
             words = f"has the port of {ports[camera.port]}: set 'port', as to {free}"
-            fail(words, section, "port")
+            reader.fail(words, section, "port")
         ports.setdefault(camera.port, f"[{section.name}]")
         cameras.append(camera)
     return tuple(cameras)
@@ -303,23 +302,23 @@ def _read_cameras(
 
 def _read_devices(
     sections: Sequence[Section],
-    build: Callable[..., Any],
-    fail: Callable[..., None],
+    reader: SectionReader,
     *,
     is_controlled: bool,
 ) -> tuple[MultiCamDeviceConfig, ...]:
     devices: dict[Address, MultiCamDeviceConfig] = {}
     for section in sections:
-        kind, _, name = section.name.partition(" ")
+        kind, name = section.kind, section.title
         if kind != "multicam_device" or not name:
             continue
         if not is_controlled:
-            fail("needs a [multicam] section, which tells when it records", section)
-        device = build(MultiCamDeviceConfig, section, name=name)
+            words = "needs a [multicam] section, which tells when it records"
+            reader.fail(words, section)
+        device = reader.build(MultiCamDeviceConfig, section, name=name)
         if device is not None and device.address in devices:
             other = devices[device.address].name
             words = f"has the address of [multicam_device {other}]"
-            fail(words, section, "address")
+            reader.fail(words, section, "address")
         elif device is not None:
             devices[device.address] = device
     return tuple(devices.values())

@@ -11,7 +11,6 @@ which is where docs/configuration.md has them from.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import math
 import string
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -52,6 +51,13 @@ def option(
         metadata={"parse": parse, "doc": doc, "option": name, "unset": unset},
         kw_only=True,
     )
+
+
+def option_name(field: attrs.Attribute[Any]) -> str:
+    """The name of ``field`` in the file, or "" for one that is not read from it."""
+    if "parse" not in field.metadata:
+        return ""
+    return str(field.metadata["option"] or field.name)
 
 
 @attrs.frozen
@@ -213,10 +219,3 @@ def url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return Parser(parse, " or ".join(f"`{scheme}://…`" for scheme in schemes))
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Words that offer the one of ``known`` that ``name`` may mean, or ""."""
-    spelled = {valid.lower(): valid for valid in known}
-    near = difflib.get_close_matches(name.lower(), spelled, n=1)
-    return f" (did you mean '{spelled[near[0]]}'?)" if near else ""
