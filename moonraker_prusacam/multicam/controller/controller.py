@@ -313,11 +313,11 @@ class MultiCamController:
     async def _collect(self, session: Session) -> None:
         await self._collector.collect(session)
         record = session.record
-        record.phase, record.finished = Phase.DONE, time.time()
         try:
             await asyncio.to_thread(write_session_sidecar, session, self._videos_path())
         except DiskRefused as error:
             record.warning = str(error)
+        record.phase, record.finished = Phase.DONE, time.time()
         log.info("%s", message(session))
         await self._changed(session)
         await self._forget_old()
