@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .errors import TimelapseError
+from .errors import DiskRefused, TimelapseError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+MB = 1e6
 MIN_FREE_BYTES = 256 << 20
 LEAST_RESERVE_BYTES = 500 << 20
 RESERVE_SHARE = 0.05
@@ -71,6 +72,14 @@ class DiskGuard:
         """How much too little room there is for so many bytes more; raises OSError."""
         usage = shutil.disk_usage(self.path)
         return max(0, size_bytes + self.reserve(usage.total) - usage.free)
+
+    def require(self, size_bytes: int) -> None:
+        """Raise DiskRefused if so much more takes what is to stay free; or OSError."""
+        if lacking := self.lacking_for(size_bytes):
+            raise DiskRefused(
+                f"{lacking / MB:.0f} MB too little are free at {self.path}; make room, "
+                "or lower reserve_mb"
+            )
 
 
 def has_room(folder: Path, size_bytes: int = 0) -> bool:

@@ -39,6 +39,16 @@ class Section:
     line: int
     options: dict[str, Option] = attrs.field(factory=dict)
 
+    @property
+    def kind(self) -> str:
+        """The first word of the name, such as ``camera``."""
+        return self.name.partition(" ")[0]
+
+    @property
+    def title(self) -> str:
+        """What stands behind ``kind``; empty if nothing does."""
+        return self.name.partition(" ")[2]
+
 
 def parse(text: str) -> tuple[list[Section], list[ConfigError]]:
     """Sections in the order of the file, and every line that makes no sense.

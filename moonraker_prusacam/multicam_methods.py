@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import MultiCamError, RpcError
 from .multicam.controller.notice import summary
-from .multicam.controller.session import IDENTITY
 from .parameters import Parameters, refusal
+from .records import IDENTITY
 
 if TYPE_CHECKING:
     from .app import Engine

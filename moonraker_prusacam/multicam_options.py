@@ -21,9 +21,10 @@ from .networks import networks as listed_networks
 from .option import address, boolean, choice, integer, number, option, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Container, Sequence
 
     from .ini import Section
+    from .section_reader import SectionReader
 
 DEVICE_PORT = 8080
 """What phones listen on (MultiCam PROTOCOL.md); it cannot be changed there."""
@@ -227,13 +228,11 @@ MULTICAM: dict[str, type[Any]] = {
 def read_multicam(
     sections: Sequence[Section],
     known: Container[str],
-    build: Callable[..., Any],
-    fail: Callable[[str, Section], None],
+    reader: SectionReader,
     streams_port: int,
 ) -> MultiCamSections:
-    """What ``sections`` say; mistakes go to ``fail``.
+    """What ``sections`` say; mistakes go to ``reader``.
 
-    ``build(cls, section, **values)`` makes an object of a section, or tells why not,
     ``known`` are the cameras' names, ``streams_port`` is taken.
     """
     multicam: MultiCamConfig | None = None
@@ -241,27 +240,31 @@ def read_multicam(
     cameras: list[MultiCamCameraConfig] = []
     ports = {streams_port: "engine"}
     for section in sections:
-        kind, _, name = section.name.partition(" ")
+        kind, name = section.kind, section.title
         if kind == "multicam" and not name:
-            multicam = build(MultiCamConfig, section)
+            multicam = reader.build(MultiCamConfig, section)
         elif kind == "multicam_device" and name:
-            device = build(MultiCamDeviceConfig, section, name=name)
+            device = reader.build(MultiCamDeviceConfig, section, name=name)
             if device is not None and device.address in devices:
                 other = devices[device.address].name
-                fail(f"has the address of [multicam_device {other}]", section)
+                reader.fail(f"has the address of [multicam_device {other}]", section)
             elif device is not None:
                 devices[device.address] = device
         elif kind == "multicam_camera" and name:
             if name not in known:
-                fail(f"there is no [camera {name}]", section)
-            camera = build(MultiCamCameraConfig, section, camera=name)
+                reader.fail(f"there is no [camera {name}]", section)
+            camera = reader.build(MultiCamCameraConfig, section, camera=name)
             if camera is not None and camera.port and camera.port in ports:
-                fail(f"has the port of [{ports[camera.port]}]; set 'port'", section)
+                reader.fail(
+                    f"has the port of [{ports[camera.port]}]; set 'port'", section
+                )
             elif camera is not None:
                 ports[camera.port] = section.name
                 cameras.append(camera)
     names = {section.name for section in sections}
     for section in sections:
         if section.name.startswith("multicam_device ") and "multicam" not in names:
-            fail("needs a [multicam] section, which tells when it records", section)
+            reader.fail(
+                "needs a [multicam] section, which tells when it records", section
+            )
     return MultiCamSections(multicam, tuple(devices.values()), tuple(cameras))

@@ -53,6 +53,13 @@ def option(
     )
 
 
+def option_name(field: attrs.Attribute[Any]) -> str:
+    """The name of ``field`` in the file, or "" for one that is not read from it."""
+    if "parse" not in field.metadata:
+        return ""
+    return str(field.metadata["option"] or field.name)
+
+
 @attrs.frozen
 class Parser(Generic[T]):
     """A parser that was made to measure, and what it takes, in words."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .connect.prusa_camera.job import IDENTITY
 from .connect.signaling.messages import CameraMode, Direction, VideoQuality
 from .errors import (
     CameraNotFound,
@@ -23,6 +22,7 @@ from .errors import (
     SignalingError,
 )
 from .parameters import Parameters, refusal
+from .records import IDENTITY
 from .signals import parse_options
 
 if TYPE_CHECKING:

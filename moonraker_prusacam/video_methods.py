@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import TimelapseError
 from .parameters import Parameters, refusal
+from .records import IDENTITY
 from .timelapse import summary
-from .timelapse.job import IDENTITY
 from .timelapse.library import summary as video_summary
 from .timelapse.remake import Remake
 from .timelapse.retention import report

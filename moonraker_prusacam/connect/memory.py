@@ -17,11 +17,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 
 from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.connect_options import TRIGGER_SCHEMES
 from moonraker_prusacam.durable import write_file
+from moonraker_prusacam.records import read_record
 
 from .schedule import DEFAULT_SCHEME
 
@@ -103,11 +103,10 @@ def load(path: Path) -> Memory:
     """What an earlier run stored; nothing where there is none, or it is damaged."""
     boot_id()  # reads a file, so not later on the event loop
     try:
-        with path.open("rb") as file:
-            memory = cattrs.structure(json.loads(file.read(MAX_FILE_BYTES)), Memory)
+        memory = read_record(path, Memory, MAX_FILE_BYTES)
     except FileNotFoundError:
         return Memory()
-    except (OSError, ValueError, TypeError, cattrs.BaseValidationError) as error:
+    except (OSError, ValueError) as error:
         log.warning("Prusa Connect: %s is not used: %s", path.name, error)
         return Memory()
     known = (None, *TRIGGER_SCHEMES)

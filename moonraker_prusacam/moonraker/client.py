@@ -133,4 +133,3 @@ async def _ending(connection: MoonrakerConnection) -> Exception:
     except Exception as error:  # noqa: BLE001  a listener's, which the owner logs
         await connection.aclose()
         return error
-    return MoonrakerUnavailable("the connection to Moonraker ended")

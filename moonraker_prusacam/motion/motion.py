@@ -21,7 +21,6 @@ from moonraker_prusacam.errors import (
     KlippyDataError,
     KlippyError,
     KlippyRefused,
-    KlippyUnavailable,
 )
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
@@ -282,7 +281,6 @@ async def _read(client: KlippyClient) -> KlippyError:
         await client.run(SILENCE_TIMEOUT_S)
     except KlippyError as error:
         return error
-    return KlippyUnavailable("the connection to Klipper ended")
 
 
 def _objects(params: dict[str, Any]) -> dict[str, dict[str, Any]]:

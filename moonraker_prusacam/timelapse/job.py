@@ -14,22 +14,24 @@ which makes the folder the truth about what was recorded; ``job.json`` holds the
 from __future__ import annotations
 
 import enum
-import json
 import re
 import shutil
-import threading
 import time
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 
 from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.disk import has_room, require_room
-from moonraker_prusacam.durable import sync_directory, write_file
+from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.records import (
+    IDENTITY,
+    REMOVED,
+    RecordFolder,
+    new_identity,
+)
 
 from .look import Look  # noqa: TC001 - cattrs resolves it
 from .remake import Remake  # noqa: TC001 - cattrs resolves it
@@ -39,12 +41,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.print_job import PrintState
 
-SCHEMA = 1
-RECORD = "job.json"
 NEWEST = "newest.jpg"
-# What a folder is called from the moment that its job is removed.
-REMOVED = ".removed-"
-IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
 FRAME = re.compile(r"frame-(\d{6})(?:-layer-(\d+))?\.jpg")
 INSET = re.compile(r"inset-(\d{6})\.jpg")
 SEGMENT = re.compile(r"segment-(\d{6})-(\d{6})-frames-(\d+)\.mp4")
@@ -64,7 +61,7 @@ class JobState(enum.StrEnum):
 class JobRecord:
     """What ``job.json`` holds. Times are unix seconds."""
 
-    schema: int = SCHEMA
+    schema: int = 1
     id: str
     state: JobState
     filename: str
@@ -151,13 +148,14 @@ class Contents:
         return sum(segment.frames for segment in self.segments) + len(self.frames)
 
 
-class Job:
+class Job(RecordFolder[JobRecord]):
     """A job directory that is being written, or was."""
 
+    record_class = JobRecord
+    error = TimelapseError
+
     def __init__(self, path: Path, record: JobRecord) -> None:
-        self.path = path
-        self.record = record
-        self._saving = threading.Lock()
+        super().__init__(path, record)
         self._newest_number = 0
 
     @classmethod
@@ -172,8 +170,7 @@ class Job:
         print_id: str = "",
     ) -> Job:
         """Make a new job directory; raises TimelapseError."""
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        identity = f"{stamp}-{uuid.uuid4().hex[:8]}"
+        identity = new_identity()
         record = JobRecord(
             id=identity,
             state=JobState.RECORDING,
@@ -189,39 +186,13 @@ class Job:
             print_started_s=None,
         )
         job = cls(jobs_path / identity, record)
-        try:
-            job.path.mkdir(parents=True)
-            sync_directory(jobs_path)
-            job.save()
-        except OSError as error:
-            job.remove()
-            raise TimelapseError(f"{job.path}: {error.strerror}") from error
+        job.make()
         return job
 
     @classmethod
     def load(cls, path: Path) -> Job:
         """Read a job directory; raises TimelapseError when it is not one of ours."""
-        try:
-            fields = json.loads((path / RECORD).read_bytes())
-            record = cattrs.structure(fields, JobRecord)
-        except OSError as error:
-            raise TimelapseError(f"{path}: {error.strerror}") from error
-        except (
-            ValueError,
-            TypeError,
-            RecursionError,
-            cattrs.BaseValidationError,
-        ) as error:
-            raise TimelapseError(f"{path / RECORD} is damaged") from error
-        if record.schema > SCHEMA:
-            raise TimelapseError(f"{path / RECORD} was written by a newer version")
-        return cls(path, record)
-
-    def save(self) -> None:
-        """Write ``job.json``, whole or not at all; raises OSError."""
-        with self._saving:  # what is written last is what is true last
-            text = json.dumps(cattrs.unstructure(self.record), indent=1)
-            write_file(self.path / RECORD, text.encode())
+        return cls(path, cls.read(path))
 
     def note_print(self, state: PrintState) -> None:
         """Take over what is known of the print, without saving it."""
@@ -298,23 +269,6 @@ class Job:
             # It stays where both are names of the same frame already.
             temporary.unlink(missing_ok=True)
 
-    def discard_frames(self) -> None:
-        """Unlink everything but the record, once a video holds the frames.
-
-        Besides them, a kill may have left files under their temporary names.
-        """
-        for path in self.path.iterdir():
-            if path.name != RECORD:
-                path.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Remove the whole directory; after a kill, ``remove_stillborn`` goes on."""
-        removed = self.path.with_name(f"{REMOVED}{self.path.name}")
-        with suppress(OSError):
-            self.path.rename(removed)
-        for path in (removed, self.path):
-            shutil.rmtree(path, ignore_errors=True)
-
 
 def remove_stillborn(path: Path) -> bool:
     """Remove a directory that never got its record, or whose removal was cut short.
@@ -324,10 +278,10 @@ def remove_stillborn(path: Path) -> bool:
     if path.name.startswith(REMOVED):
         shutil.rmtree(path, ignore_errors=True)
         return True
-    if not IDENTITY.fullmatch(path.name) or (path / RECORD).exists():
+    if not IDENTITY.fullmatch(path.name) or (path / Job.record_name).exists():
         return False
     try:
-        for temporary in path.glob(f".{RECORD}.*"):
+        for temporary in path.glob(f".{Job.record_name}.*"):
             temporary.unlink()
         path.rmdir()
     except OSError:

@@ -46,7 +46,7 @@ def load_jobs(jobs_path: Path, work_path: Path, *, keep_frames: bool) -> list[Jo
         jobs.append(job)
         with contextlib.suppress(OSError):  # a kill may have come before it
             if job.record.state is JobState.DONE:
-                job.discard_frames()
+                job.clear()
             else:
                 drop_leftovers(job, keep_frames=keep_frames)
                 job.record.frames = job.contents().count

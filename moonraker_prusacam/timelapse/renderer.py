@@ -23,7 +23,7 @@ import attrs
 from moonraker_prusacam.disk import require_room
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.naming import unused, video_name
-from moonraker_prusacam.publishing import publish
+from moonraker_prusacam.publishing import publish, publish_video
 from moonraker_prusacam.sidecar import read_sidecar, sidecar_path
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
@@ -140,7 +140,7 @@ class Renderer:
         record.finished = time.time()
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
-        await asyncio.to_thread(job.discard_frames)
+        await asyncio.to_thread(job.clear)
         log.info("Timelapse: %s, %d frames", record.video, record.frames)
         self._on_change(job, "success")
 
@@ -316,15 +316,7 @@ class Renderer:
         beside = {sidecar: sidecar_path(video)}
         if preview.exists():
             beside[preview] = video.with_suffix(".jpg")
-        is_new = not video.exists()
-        try:
-            for source, target in beside.items():
-                publish(source, target)
-            publish(temporary, video)
-        except (OSError, TimelapseError):
-            for target in beside.values() if is_new else ():
-                target.unlink(missing_ok=True)
-            raise
+        publish_video(temporary, video, beside)
 
     async def _fail(self, job: Job, reason: str) -> None:
         log.error("Timelapse: job %s: %s", job.record.id, reason)

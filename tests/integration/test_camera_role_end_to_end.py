@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from moonraker_prusacam.connect.signaling import camera_role
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.camera_role import (
     CameraRole,
     CameraRoleOptions,
@@ -24,52 +22,28 @@ from moonraker_prusacam.connect.signaling.messages import (
     VideoState,
 )
 from moonraker_prusacam.connect.signaling.session import SessionState
-from moonraker_prusacam.connect.signaling.viewer import Viewer, ViewerOptions
 from moonraker_prusacam.emulator.signaling import Fault, FaultKind, Role
-from moonraker_prusacam.emulator.signaling.stand import PrusaCameraStand
 from moonraker_prusacam.errors import (
     SignalingRefused,
 )
 from moonraker_prusacam.secret import Secret
+from tests.support import prusa_stand, watched_viewer
 from tests.support.camera_role import Actions
+from tests.support.prusa_stand import viewer_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from moonraker_prusacam.connect.signaling.viewer import Viewer
+    from moonraker_prusacam.emulator.signaling.stand import PrusaCameraStand
 
 WAIT_S = 15.0
 FINGERPRINT = "0123456789abcdef0123456789abcdef"
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.1)
-    monkeypatch.setattr(session_module, "FIRST_REFUSED_S", 0.2)
-    monkeypatch.setattr(camera_role, "BURST", 1000.0)
-
-
-@pytest.fixture(params=["wire", "seed"])
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def stand(profile: str) -> AsyncIterator[PrusaCameraStand]:
-    async with PrusaCameraStand(profile=profile, speed=100.0) as running:
-        yield running
-
-
-def viewer_at(stand: PrusaCameraStand, profile: str, **more: Any) -> Viewer:
-    return Viewer(
-        ViewerOptions(
-            name="x",
-            camera_token=Secret(more.pop("token", stand.token)),
-            jwt=Secret(stand.jwt),
-            url=stand.url,
-            profile=profile,
-            **more,
-        )
-    )
+begin_again_soon = pytest.fixture(autouse=True)(prusa_stand.begin_again_soon)
+profile = pytest.fixture(params=watched_viewer.PROFILES)(watched_viewer.profile)
+stand = pytest.fixture(prusa_stand.stand)
 
 
 SPOILT = [

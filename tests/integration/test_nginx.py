@@ -18,7 +18,8 @@ from moonraker_prusacam.doctor.proxy import examine_proxy
 from moonraker_prusacam.networks import networks
 from moonraker_prusacam.nginx import location, server
 from tests.support import nginx
-from tests.support.guarded_site import GuardedSite, guarded, picture, request
+from tests.support.guarded_site import GuardedSite, guarded, request
+from tests.support.pushed_source import picture
 from tests.support.viewers import (
     FluiddParser,
     HttpClient,

@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from moonraker_prusacam.connect.signaling import camera_role
 from moonraker_prusacam.connect.signaling import connection as connection_module
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling import viewer as viewer_module
 from moonraker_prusacam.connect.signaling.messages import (
     CameraMode,
@@ -34,6 +32,8 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
+from tests.support import prusa_stand, watched_viewer
+from tests.support.prusa_stand import viewer_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,36 +42,9 @@ WAIT_S = 15.0
 FINGERPRINT = "0123456789abcdef0123456789abcdef"
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.1)
-    monkeypatch.setattr(session_module, "FIRST_REFUSED_S", 0.2)
-    monkeypatch.setattr(camera_role, "BURST", 1000.0)
-
-
-@pytest.fixture(params=["wire", "seed"])
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def stand(profile: str) -> AsyncIterator[PrusaCameraStand]:
-    async with PrusaCameraStand(profile=profile, speed=100.0) as running:
-        yield running
-
-
-def viewer_at(stand: PrusaCameraStand, profile: str, **more: Any) -> Viewer:
-    return Viewer(
-        ViewerOptions(
-            name="x",
-            camera_token=Secret(more.pop("token", stand.token)),
-            jwt=Secret(stand.jwt),
-            url=stand.url,
-            profile=profile,
-            **more,
-        )
-    )
+begin_again_soon = pytest.fixture(autouse=True)(prusa_stand.begin_again_soon)
+profile = pytest.fixture(params=watched_viewer.PROFILES)(watched_viewer.profile)
+stand = pytest.fixture(prusa_stand.stand)
 
 
 @pytest.fixture

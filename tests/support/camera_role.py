@@ -10,6 +10,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from moonraker_prusacam.connect.signaling import camera_role
+from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.camera_actions import Ability
 from moonraker_prusacam.connect.signaling.camera_role import (
     CameraRole,
@@ -27,6 +29,8 @@ from tests.support.scripted_signaling import signaling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    import pytest
 
     from moonraker_prusacam.connect.signaling.messages import Message
     from tests.support.scripted_signaling import SignalingServer
@@ -146,3 +150,21 @@ async def asked(
             yield Asking(server, role)
         finally:
             await role.aclose()
+
+
+def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixture: sessions that are lost are made again at once, and asked freely."""
+    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
+    monkeypatch.setattr(camera_role, "BURST", 1000.0)
+
+
+def actions() -> Actions:
+    """A fixture."""
+    return Actions()
+
+
+async def asking(actions: Actions) -> AsyncIterator[Asking]:
+    """A fixture: a role that does ``actions``, and who asks it."""
+    async with asked(actions) as one:
+        yield one

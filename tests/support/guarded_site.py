@@ -15,37 +15,15 @@ from moonraker_prusacam.camera import Camera
 from moonraker_prusacam.config import CameraConfig
 from moonraker_prusacam.viewing_tokens import ViewingTokens
 from moonraker_prusacam.web import Access, StreamPump, WebServer
-from tests.support import jpeg
+from tests.support.pushed_source import PushedSource, picture
 from tests.support.viewers import WAIT_S, Answer, HttpClient, StrictParser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from typing_extensions import Buffer
-
-    from moonraker_prusacam.camera.receiver import Receiver
 
 NEVER_S = 3600.0
-
-
-def picture(number: int = 0) -> bytes:
-    return jpeg.picture(64, 48, seed=number)
-
-
-class PushedSource:
-    """A source whose bytes come from the test."""
-
-    def __init__(self) -> None:
-        self._deliver: Callable[[Buffer], None] | None = None
-
-    async def run(self, receiver: Receiver) -> None:
-        self._deliver = receiver.feed
-        await asyncio.get_running_loop().create_future()
-
-    def send(self, data: bytes) -> None:
-        assert self._deliver is not None
-        self._deliver(data)
 
 
 class GuardedSite:

@@ -14,11 +14,9 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -29,6 +27,7 @@ from moonraker_prusacam.connect.signaling.messages import Status, VideoState
 from moonraker_prusacam.prusa_camera_options import PrusaCameraConfig
 from moonraker_prusacam.secret import Secret
 from tests.support.events import Events
+from tests.support.forked_runs import ForkedRuns, serve
 from tests.support.kill_points import KillPoints
 from tests.support.prusa_camera import FINGERPRINT, TOKEN, Printer
 from tests.support.scripted_viewer import ScriptedCamera, ScriptedViewer
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from moonraker_prusacam.connect.prusa_camera.job import Job
 
 RUN_TIMEOUT_S = 30
-STUCK, ENDED = 3, 0
 JPEG = b"\xff\xd8preview\xff\xd9"
 
 
@@ -146,59 +144,12 @@ def _child(request: dict[str, Any], descriptor: int) -> None:
     say("passed " + json.dumps(points.passed))
 
 
-def serve() -> None:
-    """Fork a child for each request, a line of JSON, and tell how it ended."""
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    for line in sys.stdin:
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            status = STUCK
-            try:
-                _child(json.loads(line), writing)
-                status = ENDED
-            finally:
-                os._exit(status)
-        os.close(writing)
-        with os.fdopen(reading) as reports:
-            said = reports.read()
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(json.dumps({"status": status, "said": said}) + "\n")
-        sys.stdout.flush()
-
-
-class Stage:
+class Stage(ForkedRuns):
     """A process that plays prints, each in a child of its own."""
 
     def __init__(self, log: Path, server: str) -> None:
-        self._log = log
+        super().__init__("tests.support.prusa_kill", log, RUN_TIMEOUT_S)
         self._server = server
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
-        with await asyncio.to_thread(self._log.open, "wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.support.prusa_kill",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                limit=1 << 24,
-            )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            assert await self._process.stdout.readline() == b"ready\n"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            await self._process.wait()
 
     async def play(self, root: Path, *ends: str) -> list[Run]:
         """One print; each engine is killed at its step of ``ends``, the last is not."""
@@ -215,9 +166,6 @@ class Stage:
     async def _run(
         self, root: Path, end: str | None, position: int, began_ns: int
     ) -> Run:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         request = {
             "root": str(root),
             "camera": str(camera_file(root)),
@@ -226,13 +174,10 @@ class Stage:
             "position": position,
             "began_ns": began_ns,
         }
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        async with asyncio.timeout(2 * RUN_TIMEOUT_S):
-            reply = json.loads(await self._process.stdout.readline())
-        said = reply["said"]
+        status, said = await self.ask(request)
         values = dict(line.partition(" ")[::2] for line in said.splitlines())
         return Run(
-            status=reply["status"],
+            status=status,
             position=int(values.get("step", position)),
             passed=tuple(json.loads(values.get("passed", "[]"))),
             said=said,
@@ -240,4 +185,4 @@ class Stage:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(_child)

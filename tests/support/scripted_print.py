@@ -23,7 +23,7 @@ import time
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from PIL import Image
@@ -41,6 +41,7 @@ from moonraker_prusacam.timelapse import JobState, Timelapse
 from moonraker_prusacam.timelapse.video import staging
 from moonraker_prusacam.timelapse.video.ffmpeg import file_url
 from tests.support.events import Events
+from tests.support.forked_runs import ForkedRuns, serve
 from tests.support.kill_points import KillPoints
 from tests.support.timelapse import Printer
 
@@ -58,8 +59,6 @@ PATCHED = {
 }
 RUN_TIMEOUT_S = 40
 FILENAME = "cube.gcode"
-# A process of one run ends by the signal, or with one of these.
-ENDED, STUCK = 0, 3
 
 
 @attrs.frozen(kw_only=True)
@@ -298,58 +297,11 @@ def _child(request: dict[str, Any], descriptor: int) -> None:
     say("passed " + json.dumps(points.passed))
 
 
-def serve() -> None:
-    """Fork a child for each request, a line of JSON, and tell how it ended."""
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    for line in sys.stdin:
-        reading, writing = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reading)
-            status = STUCK
-            try:
-                _child(json.loads(line), writing)
-                status = ENDED
-            finally:
-                os._exit(status)
-        os.close(writing)
-        with os.fdopen(reading) as reports:
-            said = reports.read()
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(json.dumps({"status": status, "said": said}) + "\n")
-        sys.stdout.flush()
-
-
-class Stage:
+class Stage(ForkedRuns):
     """A process that runs scripts, each in a child of its own."""
 
     def __init__(self, log: Path) -> None:
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
-        with await asyncio.to_thread(self._log.open, "wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tests.support.scripted_print",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                limit=1 << 24,
-            )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            assert await self._process.stdout.readline() == b"ready\n"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            await self._process.wait()
+        super().__init__("tests.support.scripted_print", log, RUN_TIMEOUT_S)
 
     async def run(
         self,
@@ -361,9 +313,6 @@ class Stage:
         began_ns: int,
     ) -> Run:
         """Play ``script`` from ``position`` on; until the step ``end``, if there is."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         request = {
             "root": str(root),
             "script": attrs.asdict(script),
@@ -371,10 +320,8 @@ class Stage:
             "position": position,
             "began_ns": began_ns,
         }
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        async with asyncio.timeout(2 * RUN_TIMEOUT_S):
-            reply = json.loads(await self._process.stdout.readline())
-        return _told(reply["status"], reply["said"], position)
+        status, said = await self.ask(request)
+        return _told(status, said, position)
 
 
 def _told(status: int, said: str, position: int) -> Run:
@@ -392,4 +339,4 @@ def _told(status: int, said: str, position: int) -> Run:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(_child)

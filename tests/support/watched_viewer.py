@@ -9,17 +9,35 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
+from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.viewer import Viewer, ViewerOptions
 from moonraker_prusacam.secret import Secret
+from tests.support.scripted_signaling import signaling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
+
+    import pytest
 
     from moonraker_prusacam.connect.signaling.session import SessionState
+    from tests.support.scripted_signaling import SignalingServer
 
 TOKEN = "aB3_-6789012345678xY"
 JWT = "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJl"
 WAIT_S = 10.0
+PROFILES = ("wire", "seed")
+
+
+def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixture: sessions that are lost are made again at once."""
+    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
+
+
+async def server() -> AsyncIterator[SignalingServer]:
+    """A fixture: who viewers connect to."""
+    async with signaling() as running:
+        yield running
 
 
 def options(url: str, **more: str) -> ViewerOptions:
@@ -30,6 +48,24 @@ def options(url: str, **more: str) -> ViewerOptions:
         url=url,
         **more,
     )
+
+
+def profile(request: pytest.FixtureRequest) -> str:
+    """A fixture, of which PROFILES are the params."""
+    return str(request.param)
+
+
+async def server_of(profile: str) -> AsyncIterator[SignalingServer]:
+    """A fixture: who viewers connect to, in the messages of that profile."""
+    async with signaling(profile) as running:
+        yield running
+
+
+async def ready(server: SignalingServer, profile: str) -> AsyncIterator[Viewer]:
+    """A fixture: a viewer that is let in."""
+    async with Watched(options(server.url, profile=profile)) as watched:
+        await watched.viewer.wait_ready(WAIT_S)
+        yield watched.viewer
 
 
 class Watched:

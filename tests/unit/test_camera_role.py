@@ -10,12 +10,9 @@ import asyncio
 import hashlib
 import json
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
-from moonraker_prusacam.connect.signaling import camera_role
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.camera_actions import Ability
 from moonraker_prusacam.connect.signaling.messages import (
     ClientTrigger,
@@ -31,6 +28,7 @@ from moonraker_prusacam.connect.signaling.messages import (
 from moonraker_prusacam.connect.signaling.session import SessionState
 from moonraker_prusacam.errors import FrameUnavailable, SignalingRefused
 from moonraker_prusacam.secret import Secret
+from tests.support import camera_role as support
 from tests.support.camera_role import (
     FINGERPRINT,
     ON,
@@ -42,29 +40,12 @@ from tests.support.camera_role import (
     asked,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-
 OFF = Switch.OFF
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
-    monkeypatch.setattr(camera_role, "BURST", 1000.0)
-
-
-@pytest.fixture
-def actions() -> Actions:
-    return Actions()
-
-
-@pytest.fixture
-async def asking(actions: Actions) -> AsyncIterator[Asking]:
-    async with asked(actions) as asking:
-        yield asking
+begin_again_soon = pytest.fixture(autouse=True)(support.begin_again_soon)
+actions = pytest.fixture(support.actions)
+asking = pytest.fixture(support.asking)
 
 
 async def test_role_when_it_authenticates_then_token_and_fingerprint_are_in_place(

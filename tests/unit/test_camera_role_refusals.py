@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from moonraker_prusacam.connect.signaling import camera_reactions, camera_role
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.camera_actions import Ability
 from moonraker_prusacam.connect.signaling.messages import (
     Direction,
@@ -20,6 +19,7 @@ from moonraker_prusacam.connect.signaling.messages import (
 from moonraker_prusacam.connect.signaling.session import SessionState
 from moonraker_prusacam.errors import FrameUnavailable
 from moonraker_prusacam.secret import Secret
+from tests.support import camera_role as support
 from tests.support.camera_role import (
     ON,
     WAIT_S,
@@ -28,29 +28,12 @@ from tests.support.camera_role import (
     asked,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-
 OFF = Switch.OFF
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
-    monkeypatch.setattr(camera_role, "BURST", 1000.0)
-
-
-@pytest.fixture
-def actions() -> Actions:
-    return Actions()
-
-
-@pytest.fixture
-async def asking(actions: Actions) -> AsyncIterator[Asking]:
-    async with asked(actions) as asking:
-        yield asking
+begin_again_soon = pytest.fixture(autouse=True)(support.begin_again_soon)
+actions = pytest.fixture(support.actions)
+asking = pytest.fixture(support.asking)
 
 
 HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {

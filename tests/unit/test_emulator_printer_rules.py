@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import attrs
@@ -23,9 +23,10 @@ from tests.support.printer_bench import (
     PrinterBench,
     printer_bench,
 )
+from tests.support.scenarios import Scenarios
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
 FILE = b"; G-code\nG28\n" * 10
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -38,18 +39,8 @@ async def bench() -> AsyncIterator[PrinterBench]:
         yield opened
 
 
-Scenario: TypeAlias = "Callable[[PrinterBench], Awaitable[Any]]"
-SCENARIOS: dict[str, tuple[int, Scenario]] = {}
-
-
-def scenario(name: str, status: int) -> Callable[[Scenario], Scenario]:
-    """The decorated function ends with the request that meets the rule ``name``."""
-
-    def keep(function: Scenario) -> Scenario:
-        SCENARIOS[name] = (status, function)
-        return function
-
-    return keep
+SCENARIOS: Scenarios[PrinterBench] = Scenarios()
+scenario = SCENARIOS.meets
 
 
 @scenario("register body", 400)

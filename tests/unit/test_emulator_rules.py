@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import attrs
@@ -25,9 +25,10 @@ from moonraker_prusacam.emulator.connect import (
     Rule,
 )
 from moonraker_prusacam.errors import EmulatorError
+from tests.support.scenarios import Scenarios
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 TOKEN = "AbCdEfGhIjKlMnOpQrSt"
 FINGERPRINT = "0123456789abcdef0123456789abcdef"
@@ -100,18 +101,8 @@ async def bench() -> AsyncIterator[Bench]:
         await opened.connect.aclose()
 
 
-Scenario: TypeAlias = "Callable[[Bench], Awaitable[Any]]"
-SCENARIOS: dict[str, tuple[int, Scenario]] = {}
-
-
-def scenario(name: str, status: int) -> Callable[[Scenario], Scenario]:
-    """The decorated function ends with the request that meets the rule ``name``."""
-
-    def keep(function: Scenario) -> Scenario:
-        SCENARIOS[name] = (status, function)
-        return function
-
-    return keep
+SCENARIOS: Scenarios[Bench] = Scenarios()
+scenario = SCENARIOS.meets
 
 
 @scenario("token missing", 401)

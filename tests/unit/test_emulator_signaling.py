@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -33,6 +33,7 @@ from moonraker_prusacam.emulator.signaling import (
 )
 from moonraker_prusacam.errors import EmulatorError
 from moonraker_prusacam.secret import Secret
+from tests.support.scenarios import Scenarios
 from tests.support.signaling import (
     FINGERPRINT,
     QUERY,
@@ -46,7 +47,7 @@ from tests.support.signaling import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from moonraker_prusacam.connect.signaling.messages import Message
     from moonraker_prusacam.emulator.connect import Rule
@@ -116,18 +117,8 @@ async def bench() -> AsyncIterator[Bench]:
         yield opened
 
 
-Scenario: TypeAlias = "Callable[[Bench], Awaitable[Any]]"
-SCENARIOS: dict[str, Scenario] = {}
-
-
-def scenario(name: str) -> Callable[[Scenario], Scenario]:
-    """The decorated function meets the rule ``name``, and checks its answer."""
-
-    def keep(function: Scenario) -> Scenario:
-        SCENARIOS[name] = function
-        return function
-
-    return keep
+SCENARIOS: Scenarios[Bench] = Scenarios()
+scenario = SCENARIOS.meets
 
 
 async def refused(peer: RawPeer, error: str) -> None:
@@ -456,7 +447,8 @@ def test_scenarios_when_compared_with_the_rules_then_each_rule_has_one() -> None
 async def test_rule_when_met_then_its_answer_and_its_name_in_the_log(
     bench: Bench, rule: Rule
 ) -> None:
-    await SCENARIOS[rule.name](bench)
+    _, play = SCENARIOS[rule.name]
+    await play(bench)
     met = [e for e in bench.signaling.events if e.verdict == rule.name]
     assert met
     assert {record.evidence for record in met} == {rule.evidence}

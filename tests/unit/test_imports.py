@@ -12,10 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import moonraker_prusacam
 
 PACKAGE = Path(moonraker_prusacam.__file__).parent
 TIMEOUT_S = 55.0
+PARTS = 4
 # Compiled by setup.py where there is a compiler; run on import; needs Moonraker.
 NOT_ALWAYS = ("_scanner_c", ".__main__", ".component")
 # Alone: whatever an earlier import loaded of our package is forgotten.
@@ -49,7 +52,8 @@ def python(code: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_modules_when_each_is_imported_first_then_none_fails() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_modules_when_each_is_imported_first_then_none_fails(part: int) -> None:
     names = [
         module.name
         for module in pkgutil.walk_packages([str(PACKAGE)], "moonraker_prusacam.")
@@ -57,7 +61,7 @@ def test_modules_when_each_is_imported_first_then_none_fails() -> None:
     ]
     assert len(names) > 40
     random.Random(7).shuffle(names)
-    python(IMPORT_EACH, *names)
+    python(IMPORT_EACH, *names[part::PARTS])
 
 
 def test_command_line_when_imported_then_loads_nothing_heavy() -> None:

@@ -23,6 +23,7 @@ MAX_LINES = 500
 GROUND = {
     "boot",
     "errors",
+    "etx_socket",
     "ffmpeg_program",
     "kernel_clock",
     "log",
@@ -37,6 +38,10 @@ GROUND = {
 MIDDLE = {
     "config",
     "config_file",
+    "config_objects",
+    "config_reader",
+    "section_reader",
+    "engine_options",
     "camera_section",
     "addresses",
     "ini",
@@ -60,6 +65,7 @@ MIDDLE = {
     "mp4",
     "naming",
     "publishing",
+    "records",
     "sidecar",
     "signals",
     "print_job",

@@ -229,7 +229,7 @@ async def test_message_when_it_is_none_then_the_connection_is_made_anew(
 async def test_message_when_without_end_then_the_connection_is_made_anew(
     moonraker: ScriptedMoonraker, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "MAX_MESSAGE_BYTES", 1 << 16)
+    monkeypatch.setattr(connection.MoonrakerConnection, "max_message_bytes", 1 << 16)
     await bench.until_ready()
     moonraker.drop()  # the limit holds from the next connection on
     await moonraker.until_called("server.connection.identify", 2)

@@ -19,7 +19,6 @@ from moonraker_prusacam.errors import (
     KlippyRefused,
     KlippyUnavailable,
 )
-from moonraker_prusacam.motion import klippy
 from moonraker_prusacam.motion.klippy import KlippyClient
 from moonraker_prusacam.tasks import TaskOwner
 from tests.support.fake_klippy import MOVES, STATUS, WAIT_S, FakeKlippy
@@ -179,7 +178,7 @@ async def test_run_when_message_is_for_nobody_then_goes_on(
 async def test_run_when_message_is_huge_then_ends_with_a_data_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(klippy, "MAX_MESSAGE_BYTES", 1 << 16)
+    monkeypatch.setattr(KlippyClient, "max_message_bytes", 1 << 16)
     async with FakeKlippy(tmp_path / "sock") as fake:  # noqa: SIM117
         async with connected(fake.path) as (client, end):
             await client.request("info")

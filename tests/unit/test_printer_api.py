@@ -14,7 +14,6 @@ from aiohttp import web
 
 from moonraker_prusacam.connect.api import USER_AGENT
 from moonraker_prusacam.connect.printer.api import MAX_BODY_BYTES, PrinterApi
-from moonraker_prusacam.connect.printer.identity import PrinterIdentity
 from moonraker_prusacam.connect.printer.messages import (
     Command,
     Event,
@@ -30,22 +29,22 @@ from moonraker_prusacam.errors import (
     TokenRejected,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.clock import VirtualClock
+from tests.support import printer_api
+from tests.support.printer_api import FINGERPRINT, IDENTITY
 from tests.support.scripted_connect import (
     CODE,
     SILENCE,
     TOKEN,
     ScriptedConnect,
     command,
-    scripted_connect,
 )
 from tests.support.web_server import answer, answering
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
-FINGERPRINT = "0123456789abcdef0123456789abcdef"
-IDENTITY = PrinterIdentity("KLP-0123456789AB", "6.1.0", FINGERPRINT)
+    from tests.support.clock import VirtualClock
+
 WAIT_S = 10.0
 EVENT = Event(kind=EventKind.STATE_CHANGED, source=Source.FIRMWARE, state=State.IDLE)
 
@@ -58,24 +57,9 @@ CALLS: dict[str, Callable[[PrinterApi], Awaitable[Any]]] = {
 }
 
 
-@pytest.fixture
-async def connect() -> AsyncIterator[ScriptedConnect]:
-    async with scripted_connect() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def api(
-    connect: ScriptedConnect, clock: VirtualClock
-) -> AsyncIterator[PrinterApi]:
-    client = PrinterApi(connect.url, IDENTITY, clock, token=Secret(TOKEN))
-    yield client
-    await client.aclose()
+connect = pytest.fixture(printer_api.connect)
+clock = pytest.fixture(printer_api.clock)
+api = pytest.fixture(printer_api.api)
 
 
 async def test_headers_when_sent_then_those_of_a_printer(

@@ -13,8 +13,6 @@ import pytest
 from aiohttp import web
 
 from moonraker_prusacam.connect.printer import socket_link
-from moonraker_prusacam.connect.printer.api import PrinterApi
-from moonraker_prusacam.connect.printer.identity import PrinterIdentity
 from moonraker_prusacam.connect.printer.link import HttpLink
 from moonraker_prusacam.connect.printer.messages import (
     Command,
@@ -31,8 +29,8 @@ from moonraker_prusacam.errors import (
     SnapshotRejected,
     TokenRejected,
 )
-from moonraker_prusacam.secret import Secret
-from tests.support.clock import VirtualClock
+from tests.support import printer_api
+from tests.support.printer_api import FINGERPRINT
 from tests.support.scripted_connect import (
     TOKEN,
     ScriptedConnect,
@@ -43,8 +41,9 @@ from tests.support.scripted_connect import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-FINGERPRINT = "0123456789abcdef0123456789abcdef"
-IDENTITY = PrinterIdentity("KLP-0123456789AB", "6.1.0", FINGERPRINT)
+    from moonraker_prusacam.connect.printer.api import PrinterApi
+    from tests.support.clock import VirtualClock
+
 EVENT = Event(kind=EventKind.FINISHED, source=Source.CONNECT, command_id=5)
 WAIT_S = 10.0
 
@@ -71,24 +70,9 @@ class Taken:
                 await self._came.wait()
 
 
-@pytest.fixture
-async def connect() -> AsyncIterator[ScriptedConnect]:
-    async with scripted_connect() as server:
-        yield server
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def api(
-    connect: ScriptedConnect, clock: VirtualClock
-) -> AsyncIterator[PrinterApi]:
-    client = PrinterApi(connect.url, IDENTITY, clock, token=Secret(TOKEN))
-    yield client
-    await client.aclose()
+connect = pytest.fixture(printer_api.connect)
+clock = pytest.fixture(printer_api.clock)
+api = pytest.fixture(printer_api.api)
 
 
 @pytest.fixture

@@ -26,25 +26,16 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
+from tests.support import watched_viewer
 from tests.support.scripted_signaling import Peer, signaling
 from tests.support.watched_viewer import JWT, TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.support.scripted_signaling import Sent, SignalingServer
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[SignalingServer]:
-    async with signaling() as running:
-        yield running
+begin_again_soon = pytest.fixture(autouse=True)(watched_viewer.begin_again_soon)
+server = pytest.fixture(watched_viewer.server)
 
 
 async def test_session_when_closed_in_any_state_then_nothing_is_left(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.connect.signaling import connection as connection_module
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling.messages import ClientAuthentication, Trigger
 from moonraker_prusacam.connect.signaling.session import SessionState
 from moonraker_prusacam.connect.signaling.viewer import ViewerOptions
@@ -22,27 +21,17 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support import certificates
+from tests.support import certificates, watched_viewer
 from tests.support.scripted_signaling import ENGINE_SID, SID, Peer, signaling
 from tests.support.watched_viewer import JWT, TOKEN, WAIT_S, Watched, options
 from tests.support.web_server import answer, answering
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.support.scripted_signaling import SignalingServer
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[SignalingServer]:
-    async with signaling() as running:
-        yield running
+begin_again_soon = pytest.fixture(autouse=True)(watched_viewer.begin_again_soon)
+server = pytest.fixture(watched_viewer.server)
 
 
 async def test_session_when_the_server_lets_us_in_then_it_is_told_who_we_are(

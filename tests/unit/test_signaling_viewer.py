@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.connect.signaling import answers as answers_module
-from moonraker_prusacam.connect.signaling import session as session_module
 from moonraker_prusacam.connect.signaling import viewer as viewer_module
 from moonraker_prusacam.connect.signaling.messages import (
     ClientTrigger,
@@ -32,11 +31,12 @@ from moonraker_prusacam.errors import (
     SignalingUnavailable,
 )
 from moonraker_prusacam.secret import Secret
-from tests.support.scripted_signaling import SID, signaling
+from tests.support import watched_viewer
+from tests.support.scripted_signaling import SID
 from tests.support.watched_viewer import TOKEN, WAIT_S, Watched, options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from moonraker_prusacam.connect.signaling.messages import Message
     from moonraker_prusacam.connect.signaling.viewer import Viewer
@@ -47,30 +47,10 @@ TOKEN_HEX = "14" + TOKEN.encode().hex()
 SID_HEX = f"{len(SID):02x}" + SID.encode().hex()
 
 
-@pytest.fixture(autouse=True)
-def begin_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "FIRST_DELAY_S", 0.01)
-    monkeypatch.setattr(session_module, "LAST_DELAY_S", 0.05)
-
-
-@pytest.fixture(params=["wire", "seed"])
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-async def server(profile: str) -> AsyncIterator[SignalingServer]:
-    async with signaling(profile) as running:
-        yield running
-
-
-@pytest.fixture
-async def viewer(server: SignalingServer, profile: str) -> AsyncIterator[Viewer]:
-    async with Watched(options(server.url, profile=profile)) as watched:
-        await watched.viewer.wait_ready(WAIT_S)
-        yield watched.viewer
-
-
+begin_again_soon = pytest.fixture(autouse=True)(watched_viewer.begin_again_soon)
+profile = pytest.fixture(params=watched_viewer.PROFILES)(watched_viewer.profile)
+server = pytest.fixture(watched_viewer.server_of)
+viewer = pytest.fixture(watched_viewer.ready)
 wire_only = pytest.mark.parametrize("profile", ["wire"], indirect=True)
 seed_only = pytest.mark.parametrize("profile", ["seed"], indirect=True)
 

@@ -31,6 +31,7 @@ from moonraker_prusacam.web import (
     front,
 )
 from tests.support import jpeg
+from tests.support.pushed_source import PushedSource, picture
 from tests.support.viewers import (
     WAIT_S,
     Answer,
@@ -45,9 +46,6 @@ from tests.support.viewers import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from typing_extensions import Buffer
-
-    from moonraker_prusacam.camera.receiver import Receiver
 
 STALE_S = 0.15
 STREAMS = ("/stream.mjpg", "/?action=stream")
@@ -63,27 +61,8 @@ VIEWERS: dict[str, Callable[[str], Parser]] = {
 }
 
 
-def picture(number: int = 0) -> bytes:
-    return jpeg.picture(64, 48, seed=number)
-
-
 def big_picture(number: int = 0) -> bytes:
     return jpeg.minimal(64, 48, entropy=bytes([number % 200]) * BIG_BYTES)
-
-
-class PushedSource:
-    """A source whose bytes come from the test."""
-
-    def __init__(self) -> None:
-        self._deliver: Callable[[Buffer], None] | None = None
-
-    async def run(self, receiver: Receiver) -> None:
-        self._deliver = receiver.feed
-        await asyncio.get_running_loop().create_future()
-
-    def send(self, data: bytes) -> None:
-        assert self._deliver is not None
-        self._deliver(data)
 
 
 class Site:

@@ -20,7 +20,8 @@ import pytest
 from moonraker_prusacam.networks import networks
 from moonraker_prusacam.web import access, routes
 from moonraker_prusacam.web.routes import LONG, OF_CAMERA, SHORT
-from tests.support.guarded_site import guarded, picture, request
+from tests.support.guarded_site import guarded, request
+from tests.support.pushed_source import picture
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,11 @@ import os
 from typing import TYPE_CHECKING
 
 import attrs
-import cattrs
 
 from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.durable import sync_file, write_file
 from moonraker_prusacam.errors import DiskRefused
+from moonraker_prusacam.records import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SYNC_BYTES = 8 << 20
 MAX_NOTE_BYTES = 64 << 10
-MB = 1e6
 
 
 @attrs.define
@@ -140,25 +139,12 @@ class PartFile:
         """Raise DiskRefused if so much more takes what is to stay free."""
         for guard in self._guards:
             with _disk(guard.path):
-                lacking = guard.lacking_for(size_bytes)
-            if lacking:
-                raise DiskRefused(
-                    f"{lacking / MB:.0f} MB too little are free at {guard.path}; make "
-                    "room, or lower reserve_mb"
-                )
+                guard.require(size_bytes)
 
     def _noted(self) -> Origin:
         try:
-            with self._note.open("rb") as file:
-                fields = json.loads(file.read(MAX_NOTE_BYTES))
-            origin = cattrs.structure(fields, Origin)
-        except (
-            OSError,
-            ValueError,
-            TypeError,
-            RecursionError,
-            cattrs.BaseValidationError,
-        ):
+            origin = read_record(self._note, Origin, MAX_NOTE_BYTES)
+        except (OSError, ValueError):
             return Origin()
         is_sound = origin.synced >= 0 and (origin.length is None or origin.length > 0)
         return origin if is_sound else Origin()

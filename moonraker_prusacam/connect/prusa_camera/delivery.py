@@ -14,15 +14,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from moonraker_prusacam.errors import (
-    DiskRefused,
-    PrusacamError,
-    RenderError,
-    TimelapseError,
-)
+from moonraker_prusacam.errors import PrusacamError, RenderError
 from moonraker_prusacam.mp4 import read_track
 from moonraker_prusacam.naming import unused, video_name
-from moonraker_prusacam.publishing import publish
+from moonraker_prusacam.publishing import publish_video, publishing_to
 from moonraker_prusacam.sidecar import (
     read_sidecar,
     sidecar_path,
@@ -78,8 +73,7 @@ def is_delivered(job: Job, folder: Path) -> bool:
 
 def _publish(job: Job, camera: str, folder: Path) -> None:
     record = job.record
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with publishing_to(folder):
         if record.video is None or (folder / record.video).exists():
             name = video_name(record.filename, record.outcome, record.created, camera)
             record.video = unused(folder, name)
@@ -90,18 +84,7 @@ def _publish(job: Job, camera: str, folder: Path) -> None:
         beside = {job.path / SIDECAR: sidecar_path(video)}
         if (job.path / PREVIEW).exists():
             beside[job.path / PREVIEW] = video.with_suffix(".jpg")
-        try:
-            for source, target in (*beside.items(), (job.part, video)):
-                publish(source, target)
-        except (OSError, TimelapseError):
-            for target in beside.values():
-                target.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        place = error.filename or folder
-        raise DiskRefused(f"{place}: {error.strerror}") from error
-    except TimelapseError as error:
-        raise DiskRefused(str(error)) from error
+        publish_video(job.part, video, beside)
 
 
 def _content(job: Job, camera: str) -> dict[str, Any]:

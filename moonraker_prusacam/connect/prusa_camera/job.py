@@ -12,23 +12,18 @@ camera and not noted, because a kill came between the two, is asked again.
 from __future__ import annotations
 
 import enum
-import json
 import re
-import shutil
-import threading
 import time
 import unicodedata
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 
 from moonraker_prusacam.boot import boot_id
-from moonraker_prusacam.durable import sync_directory, write_file
 from moonraker_prusacam.errors import TimelapseError
 from moonraker_prusacam.naming import safe_stem
+from moonraker_prusacam.records import RecordFolder, load_folders, new_identity
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,12 +31,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.print_job import PrintState
 
-SCHEMA = 1
-RECORD = "job.json"
 PART = "video.part"
-REMOVED = ".removed-"
-IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
-MAX_RECORD_BYTES = 256 << 10
 MAX_STEM = 40  # with the date, half of what a FAT file system takes
 UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -74,7 +64,7 @@ OVER = frozenset({Phase.DONE, Phase.FAILED, Phase.MISSED, Phase.DISCARDED})
 class JobRecord:
     """What ``job.json`` holds; times are unix seconds but ``print_started_s``."""
 
-    schema: int = SCHEMA
+    schema: int = 1
     id: str
     phase: Phase = Phase.RECORDING
     created: float
@@ -102,14 +92,15 @@ class JobRecord:
     warning: str = ""
 
 
-class Job:
+class Job(RecordFolder[JobRecord]):
     """The directory of one job."""
 
+    record_class = JobRecord
+    error = TimelapseError
+
     def __init__(self, path: Path, record: JobRecord, now_s: float) -> None:
-        self.path = path
-        self.record = record
+        super().__init__(path, record)
         self._since_s = now_s  # when this run met the phase, or noted its wait
-        self._saving = threading.Lock()
 
     @classmethod
     def create(cls, jobs_path: Path, now_s: float, **known: Any) -> Job:
@@ -117,38 +108,16 @@ class Job:
 
         ``now_s`` is of a clock that never jumps, here as everywhere.
         """
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        identity = f"{stamp}-{uuid.uuid4().hex[:8]}"
+        identity = new_identity()
         record = JobRecord(id=identity, created=time.time(), boot_id=boot_id(), **known)
         job = cls(jobs_path / identity, record, now_s)
-        try:
-            job.path.mkdir(parents=True)
-            sync_directory(jobs_path)
-            job.save()
-        except OSError as error:
-            job.remove()
-            raise TimelapseError(f"{job.path}: {error.strerror}") from error
+        job.make()
         return job
 
     @classmethod
     def load(cls, path: Path, now_s: float) -> Job:
         """Read a directory; raises TimelapseError when it is none of ours."""
-        try:
-            with (path / RECORD).open("rb") as file:
-                fields = json.loads(file.read(MAX_RECORD_BYTES))
-            record = cattrs.structure(fields, JobRecord)
-        except OSError as error:
-            raise TimelapseError(f"{path}: {error.strerror}") from error
-        except (
-            ValueError,
-            TypeError,
-            RecursionError,
-            cattrs.BaseValidationError,
-        ) as error:
-            raise TimelapseError(f"{path / RECORD} is damaged") from error
-        if record.schema > SCHEMA:
-            raise TimelapseError(f"{path / RECORD} was written by a newer version")
-        return cls(path, record, now_s)
+        return cls(path, cls.read(path), now_s)
 
     @property
     def phase(self) -> Phase:
@@ -201,51 +170,16 @@ class Job:
             record.total_layers = layers
         return attrs.asdict(record) != before
 
-    def save(self) -> None:
-        """Write the record, whole or not at all; raises OSError."""
-        with self._saving:  # what is written last is what is true last
-            text = json.dumps(cattrs.unstructure(self.record), indent=1)
-            write_file(self.path / RECORD, text.encode())
-
     def clear(self) -> None:
-        """Unlink everything but the record."""
+        """Unlink everything but the record; what the disk keeps does no harm."""
         with suppress(OSError):
-            for path in self.path.iterdir():
-                if path.name != RECORD:
-                    path.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        """Remove the whole directory; ``load_jobs`` goes on after a kill."""
-        removed = self.path.with_name(f"{REMOVED}{self.path.name}")
-        with suppress(OSError):
-            self.path.rename(removed)
-        for path in (removed, self.path):
-            shutil.rmtree(path, ignore_errors=True)
+            super().clear()
 
 
 def load_jobs(jobs_path: Path, now_s: float) -> tuple[list[Job], list[str]]:
-    """All jobs, the oldest first, and what is wrong with others; raises OSError.
-
-    What a kill left half made or half removed is cleared away.
-    """
-    boot_id()  # reads a file, so not later on the event loop
-    jobs_path.mkdir(parents=True, exist_ok=True)
-    jobs, odd = [], []
-    for path in sorted(jobs_path.iterdir()):
-        if path.name.startswith(REMOVED):
-            shutil.rmtree(path, ignore_errors=True)
-            continue
-        if not (path.is_dir() and IDENTITY.fullmatch(path.name)):
-            continue
-        try:
-            job = Job.load(path, now_s)
-        except TimelapseError as error:
-            if (path / RECORD).exists():
-                odd.append(str(error))
-            else:
-                shutil.rmtree(path, ignore_errors=True)  # it never got its record
-            continue
-        jobs.append(job)
+    """All jobs, the oldest first, and what is wrong with others; raises OSError."""
+    jobs, odd = load_folders(jobs_path, Job, lambda path: Job.load(path, now_s))
+    for job in jobs:
         if job.phase in OVER:
             job.clear()
     return jobs, odd

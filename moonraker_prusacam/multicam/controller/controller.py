@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
@@ -328,7 +329,8 @@ class MultiCamController:
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
         for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
-            await asyncio.to_thread(session.remove_rests)
+            with suppress(OSError):
+                await asyncio.to_thread(session.clear)
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)

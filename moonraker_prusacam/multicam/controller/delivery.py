@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.durable import write_file
-from moonraker_prusacam.errors import DiskRefused, RenderError, TimelapseError
+from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.mp4 import read_track
 from moonraker_prusacam.naming import unused, video_name
-from moonraker_prusacam.publishing import publish
+from moonraker_prusacam.publishing import publish_video, publishing_to
 from moonraker_prusacam.sidecar import (
     read_sidecar,
     sidecar_path,
@@ -43,30 +43,19 @@ def publish_take(session: Session, take: Take, folder: Path) -> None:
     The record tells its name before, so that a kill between the two is seen.
     """
     record, part = session.record, session.part(take)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with publishing_to(folder):
         if take.video is None or (folder / take.video).exists():
             title = record.filename or UNTITLED
             name = video_name(title, record.outcome, record.created, take.name)
             name = str(PurePosixPath(name).with_suffix(take.suffix))
             take.video = unused(folder, name)
         session.save()
-        video, sidecar = folder / take.video, None
+        video, beside = folder / take.video, {}
         if take.suffix == ".mp4":
-            sidecar = sidecar_path(video)
-            write_content(session.path / SIDECAR, _content(session, take, part))
-            publish(session.path / SIDECAR, sidecar)
-        try:
-            publish(part, video)
-        except (OSError, TimelapseError):
-            if sidecar is not None:
-                sidecar.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        place = error.filename or folder
-        raise DiskRefused(f"{place}: {error.strerror}") from error
-    except TimelapseError as error:
-        raise DiskRefused(str(error)) from error
+            staged = session.path / SIDECAR
+            write_content(staged, _content(session, take, part))
+            beside[staged] = sidecar_path(video)
+        publish_video(part, video, beside)
 
 
 def is_published(session: Session, take: Take, folder: Path) -> bool:
@@ -87,8 +76,7 @@ def is_published(session: Session, take: Take, folder: Path) -> bool:
 def write_session_sidecar(session: Session, folder: Path) -> None:
     """Tell beside the videos how they fit; blocks, raises DiskRefused."""
     record = session.record
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with publishing_to(folder):
         if record.sidecar is None:
             title = record.filename or UNTITLED
             name = video_name(title, record.outcome, record.created, TRACK)
@@ -97,9 +85,6 @@ def write_session_sidecar(session: Session, folder: Path) -> None:
             session.save()
         text = json.dumps(described(session), indent=1)
         write_file(folder / record.sidecar, text.encode())
-    except OSError as error:
-        place = error.filename or folder
-        raise DiskRefused(f"{place}: {error.strerror}") from error
 
 
 def described(session: Session) -> dict[str, Any]:

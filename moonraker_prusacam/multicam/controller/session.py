@@ -11,22 +11,16 @@ next finds here whom to stop, and what to fetch from whom. Each step can be done
 from __future__ import annotations
 
 import enum
-import json
 import re
-import shutil
-import threading
 import time
-import uuid
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 
 from moonraker_prusacam.boot import boot_id
-from moonraker_prusacam.durable import sync_directory, write_file
 from moonraker_prusacam.errors import MultiCamError
 from moonraker_prusacam.multicam_options import Address
+from moonraker_prusacam.records import RecordFolder, load_folders, new_identity
 
 from .download import Recording
 
@@ -35,10 +29,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.print_job import PrintState
 
-SCHEMA = 1
 RECORD = "session.json"
-IDENTITY = re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}")
-MAX_RECORD_BYTES = 1 << 20
 OUR_TYPE = "Linux:Klipper"
 FIRST_FRAME = re.compile(r"_(\d{13})$")
 
@@ -142,7 +133,7 @@ class Take:
 class SessionRecord:
     """What ``session.json`` holds; times are unix seconds but ``print_started_s``."""
 
-    schema: int = SCHEMA
+    schema: int = 1
     id: str
     phase: Phase = Phase.RECORDING
     created: float
@@ -162,50 +153,28 @@ class SessionRecord:
     warning: str = ""
 
 
-class Session:
+class Session(RecordFolder[SessionRecord]):
     """The directory of one session."""
 
-    def __init__(self, path: Path, record: SessionRecord) -> None:
-        self.path = path
-        self.record = record
-        self._saving = threading.Lock()
+    record_class = SessionRecord
+    record_name = RECORD
+    error = MultiCamError
 
     @classmethod
     def create(cls, sessions_path: Path, **known: Any) -> Session:
         """Make a new directory; raises MultiCamError."""
-        identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+        identity = new_identity()
         record = SessionRecord(
             id=identity, created=time.time(), boot_id=boot_id(), **known
         )
         session = cls(sessions_path / identity, record)
-        try:
-            session.path.mkdir(parents=True)
-            sync_directory(sessions_path)
-            session.save()
-        except OSError as error:
-            session.remove()
-            raise MultiCamError(f"{session.path}: {error.strerror}") from error
+        session.make()
         return session
 
     @classmethod
     def load(cls, path: Path) -> Session:
         """Read a directory; raises MultiCamError when it is none of ours."""
-        try:
-            with (path / RECORD).open("rb") as file:
-                fields = json.loads(file.read(MAX_RECORD_BYTES))
-            record = cattrs.structure(fields, SessionRecord)
-        except OSError as error:
-            raise MultiCamError(f"{path}: {error.strerror}") from error
-        except (
-            ValueError,
-            TypeError,
-            RecursionError,
-            cattrs.BaseValidationError,
-        ) as error:
-            raise MultiCamError(f"{path / RECORD} is damaged") from error
-        if record.schema > SCHEMA:
-            raise MultiCamError(f"{path / RECORD} was written by a newer version")
-        return cls(path, record)
+        return cls(path, cls.read(path))
 
     def part(self, take: Take) -> Path:
         """Where the video of ``take`` is while it comes."""
@@ -221,38 +190,7 @@ class Session:
         record.slicer = state.file or record.slicer
         return before != (record.filename, record.print_started_s, record.slicer)
 
-    def save(self) -> None:
-        """Write the record, whole or not at all; raises OSError."""
-        with self._saving:  # what is written last is what is true last
-            text = json.dumps(cattrs.unstructure(self.record), indent=1)
-            write_file(self.path / RECORD, text.encode())
-
-    def remove_rests(self) -> None:
-        """Remove what came of videos of which no more did."""
-        for kind in ("*.part", "*.broken"):
-            for rest in self.path.glob(kind):
-                with suppress(OSError):
-                    rest.unlink()
-
-    def remove(self) -> None:
-        """Remove the whole directory."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
 
 def load_sessions(sessions_path: Path) -> tuple[list[Session], list[str]]:
     """All sessions, the oldest first, and what is wrong with others; raises OSError."""
-    boot_id()  # reads a file, so not later on the event loop
-    sessions_path.mkdir(parents=True, exist_ok=True)
-    sessions, odd = [], []
-    for path in sorted(sessions_path.iterdir()):
-        if not (path.is_dir() and IDENTITY.fullmatch(path.name)):
-            continue
-        try:
-            sessions.append(Session.load(path))
-        except MultiCamError as error:
-            if (path / RECORD).exists():
-                odd.append(str(error))
-            else:
-                with suppress(OSError):
-                    shutil.rmtree(path)  # it never got its record
-    return sessions, odd
+    return load_folders(sessions_path, Session, Session.load)

@@ -17,11 +17,11 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import cattrs
 from yarl import URL
 
 from moonraker_prusacam.durable import write_file
 from moonraker_prusacam.errors import CommandRejected
+from moonraker_prusacam.records import read_record
 
 from .paths import PRINTABLE, Place, parse_file
 
@@ -135,18 +135,9 @@ def save_order(order: Order, note: Path) -> None:
 def load_order(note: Path) -> Order | None:
     """The order that is kept; None if there is none, or it makes no sense."""
     try:
-        with note.open("rb") as file:
-            fields = json.loads(file.read(MAX_NOTE_BYTES))
-        order = cattrs.structure(fields, Order)
+        order = read_record(note, Order, MAX_NOTE_BYTES)
         parse_file(order.place.shown)  # nobody but we should have written it
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        RecursionError,
-        CommandRejected,
-        cattrs.BaseValidationError,
-    ):
+    except (OSError, ValueError, CommandRejected):
         return None
     return order
 
