@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 10.0
+LOOK_S = 0.02
 CONFIG = MultiCamConfig(
     delay_s=0.2, discover=False, stop_timeout_s=1.0, collect_timeout_s=10.0
 )
@@ -65,7 +66,9 @@ class Bench:
         async with asyncio.timeout(TIMEOUT_S):
             while not condition():
                 self.told.clear()
-                await self.told.wait()
+                # Of what peers have heard nobody tells.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.told.wait(), LOOK_S)
 
     @property
     def session(self) -> dict[str, Any]:

@@ -126,8 +126,7 @@ async def test_start_when_its_answer_is_lost_then_stopped_and_collected(
 
         peer.answers["START_RECORDING"] = hear
         await made.event("started", PRINTING)
-        await made.started()
-        assert made.device(0)["state"] == "recording"
+        await made.until(lambda: made.device(0)["state"] == "recording")
         assert made.device(0)["offset_s"] is None
         await made.event("complete", COMPLETE)
         await made.done()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
@@ -334,11 +335,11 @@ class MultiCamController:
     async def _collect(self, session: Session) -> None:
         await self._collector.collect(session)
         record = session.record
-        record.phase, record.finished = Phase.DONE, time.time()
         try:
             await asyncio.to_thread(write_session_sidecar, session, self._videos_path())
         except DiskRefused as error:
             record.warning = str(error)
+        record.phase, record.finished = Phase.DONE, time.time()
         log_progress(session)
         await self._changed(session)
         await self._forget_old()
@@ -349,7 +350,8 @@ class MultiCamController:
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
         for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
-            await asyncio.to_thread(session.remove_rests)
+            with suppress(OSError):
+                await asyncio.to_thread(session.clear)
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)

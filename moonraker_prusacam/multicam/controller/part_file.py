@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from moonraker_prusacam.disk import DiskGuard
 
 SYNC_BYTES = 8 << 20
-MB = 1e6
 
 
 class PartFile:
@@ -51,7 +50,7 @@ class PartFile:
             for guard in guards:
                 guard.path.mkdir(parents=True, exist_ok=True)
             keep_broken(path)
-            if part._lacking(size_bytes) is not None:
+            if any(guard.lacking_for(size_bytes) for guard in guards):
                 broken_part(path).unlink(missing_ok=True)
             part._require(size_bytes)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
@@ -101,15 +100,9 @@ class PartFile:
             length = self.size_bytes - begin
             os.posix_fadvise(self._descriptor, begin, length, os.POSIX_FADV_DONTNEED)
 
-    def _lacking(self, size_bytes: int) -> str | None:
-        for guard in self._guards:
-            if lacking := guard.lacking_for(size_bytes):
-                return f"{lacking / MB:.0f} MB too little are free at {guard.path}"
-        return None
-
     def _require(self, size_bytes: int) -> None:
-        if words := self._lacking(size_bytes):
-            raise DiskRefused(f"{words}; make room, or lower reserve_mb")
+        for guard in self._guards:
+            guard.require(size_bytes)
 
 
 def broken_part(part: Path) -> Path:

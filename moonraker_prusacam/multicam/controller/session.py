@@ -13,7 +13,6 @@ from __future__ import annotations
 import enum
 import re
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -195,13 +194,6 @@ class Session(RecordFolder[SessionRecord]):
             record.print_started_s = started_s
         record.slicer = state.file or record.slicer
         return before != (record.filename, record.print_started_s, record.slicer)
-
-    def remove_rests(self) -> None:
-        """Remove what came of videos of which no more did."""
-        for kind in ("*.part", "*.broken"):
-            for rest in self.path.glob(kind):
-                with suppress(OSError):
-                    rest.unlink()
 
 
 def load_sessions(sessions_path: Path) -> tuple[list[Session], list[str]]:
