@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.camera._scanner_py import Scanner
-from tests.benchmarks import latency, memory, scan, snapshots, sources, streams
+from tests.benchmarks import (
+    latency,
+    memory,
+    multicam,
+    scan,
+    snapshots,
+    sources,
+    streams,
+)
 from tests.benchmarks.figure import table
 from tests.benchmarks.frames import make_frames
 from tests.benchmarks.rescan import RescanningScanner
@@ -94,6 +102,8 @@ def test_stand_when_everything_is_measured_once_then_viewers_see_whole_frames(
         *scan.measure_in_place(stand),
         *sources.measure(stand),
         *memory.measure(stand),
+        *multicam.measure_start(stand),
+        *multicam.measure_recording(stand),
     ]
     assert "bare server" in figures[0].name
     assert table(figures).row_count == len(figures)

@@ -89,6 +89,25 @@ def test_movie_when_one_frame_only_then_is_shown_for_a_while(tmp_path: Path) -> 
     assert shown(path) == [(0, len(frame.data))]
 
 
+def test_movie_when_it_grows_then_the_page_cache_keeps_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "os.posix_fadvise", lambda _, begin, size, __: told.append((begin, size))
+    )
+    frames = frames_of(GAPS_MS)
+    path = tmp_path / "a.mp4"
+    movie = Movie.create(path, frames[0])
+    head = path.stat().st_size
+    for frame in frames:
+        movie.add([frame])
+    ends = [begin + size for begin, size in told]
+    assert [begin for begin, _ in told] == [head, *ends[:-1]]
+    assert ends[-1] == movie.size_bytes == path.stat().st_size
+    movie.finish()
+
+
 def test_movie_when_more_frames_than_one_write_takes_then_all_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

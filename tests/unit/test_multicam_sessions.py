@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from moonraker_prusacam.multicam.controller import (
     orders,
     starter,
 )
-from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Take
+from moonraker_prusacam.multicam.controller.saver import Saver
+from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Session, Take
 from moonraker_prusacam.multicam.protocol.constants import file_id
 from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
 from tests.support.multicam_peer import Peer
@@ -351,3 +353,48 @@ def test_offset_when_the_camera_is_ours_then_by_its_first_frame(
     assert take.offset_s(None) is None
     other = attrs.evolve(take, device_type="iOS:iPhone")
     assert other.offset_s(1_700_001_000.0) is None
+
+
+async def test_session_when_many_devices_change_at_once_then_few_writes_have_it_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await asyncio.to_thread(Session.create, tmp_path, takes=[])
+    written: list[float | None] = []
+    save = Session.save
+
+    def counted(self: Session) -> None:
+        written.append(self.record.target)
+        save(self)
+
+    monkeypatch.setattr(Session, "save", counted)
+    saver = Saver()
+
+    async def change(number: int) -> None:
+        session.record.target = float(number)
+        await saver.save(session)
+        kept = await asyncio.to_thread(Session.load, session.path)
+        assert kept.record.target is not None
+        assert kept.record.target >= number
+
+    await asyncio.gather(*map(change, range(32)))
+    assert written[-1] == 31.0
+    assert len(written) <= 3
+
+
+async def test_session_when_the_disk_refuses_then_the_next_change_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await asyncio.to_thread(Session.create, tmp_path, takes=[])
+    saver = Saver()
+    with monkeypatch.context() as patch:
+
+        def refuse(_: Session) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(Session, "save", refuse)
+        await saver.save(session)
+    assert "No space left" in caplog.text
+    session.record.target = 5.0
+    await saver.save(session)
+    kept = await asyncio.to_thread(Session.load, session.path)
+    assert kept.record.target == 5.0

@@ -28,6 +28,7 @@ from .collector import Collector
 from .delivery import write_session_sidecar
 from .notice import log_missing, log_progress, progress_notice, session_notice, summary
 from .roster import ORIGINS, Roster
+from .saver import Saver
 from .session import Phase, Session, TakeState, load_sessions
 from .starter import Starter
 from .turns import OPEN, Turns
@@ -77,6 +78,7 @@ class MultiCamController:
         self._tasks = TaskOwner("multicam")
         self._follower = PrintFollower(is_eager=config.record_prints)
         self._sessions: list[Session] = []
+        self._save = Saver().save
         turns = Turns(self._sessions)
         self._starter = Starter(
             config, turns, self._save, self._changed, self.roster.locate
@@ -357,13 +359,6 @@ class MultiCamController:
         await self._save(session)
         log_missing(session)
         self._notify(session_notice(session))
-
-    async def _save(self, session: Session) -> None:
-        """Keep its record; a disk that does not take it must not stop anything."""
-        try:
-            await asyncio.to_thread(session.save)
-        except OSError as error:
-            log.error("MultiCam: %s: %s", session.path, error.strerror)  # noqa: TRY400
 
     def _progressed(self, session: Session, take: Take) -> None:
         now_s = time.monotonic()

@@ -17,6 +17,7 @@ prints, and each picture keeps the moment at which it came.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from . import movie_boxes as boxes
@@ -142,6 +143,7 @@ class Movie:
         try:
             _write(self._descriptor, [head, *(frame.data for frame in frames)])
             os.fdatasync(self._descriptor)
+            forget_cached(self._descriptor, self._end, len(head) + sum(sizes))
         except OSError:
             # What may follow has to begin where this fragment did.
             os.ftruncate(self._descriptor, self._end)
@@ -181,6 +183,16 @@ class Movie:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def forget_cached(descriptor: int, begin: int, size_bytes: int) -> None:
+    """Have the kernel keep no copy of what is on the disk.
+
+    A print takes days: gigabytes of a file that nobody reads now would push what Klipper
+    reads out of a small host's memory.
+    """
+    with suppress(OSError):  # a hint, which not all file systems take
+        os.posix_fadvise(descriptor, begin, size_bytes, os.POSIX_FADV_DONTNEED)
 
 
 def _write(descriptor: int, parts: Sequence[bytes]) -> None:

@@ -33,6 +33,8 @@ from moonraker_prusacam.multicam.protocol.scanner import ObjectScanner
 from moonraker_prusacam.networks import peer_address
 from moonraker_prusacam.tasks import TaskOwner
 
+from .movie import forget_cached
+
 if TYPE_CHECKING:
     from moonraker_prusacam.networks import Networks
 
@@ -197,7 +199,7 @@ class DeviceServer:
         sent = 0
         while sent < size_bytes:
             most = min(CHUNK_BYTES, size_bytes - sent)
-            chunk = await asyncio.to_thread(os.pread, descriptor, most, sent)
+            chunk = await asyncio.to_thread(_read, descriptor, most, sent)
             if not chunk:
                 # The length has been announced: only an end tells that it was wrong.
                 writer.transport.abort()
@@ -206,6 +208,12 @@ class DeviceServer:
             sent += len(chunk)
             async with asyncio.timeout(self.stall_timeout_s):
                 await writer.drain()
+
+
+def _read(descriptor: int, size_bytes: int, begin: int) -> bytes:
+    chunk = os.pread(descriptor, size_bytes, begin)
+    forget_cached(descriptor, begin, len(chunk))
+    return chunk
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
