@@ -38,10 +38,10 @@ from .service import Supervisor
 from .status import camera_status, headline, hot_path
 from .synced_recording import SyncedRecording
 from .timelapse import JobState, Timelapse, summary
-from .timelapse.video import FFmpeg
-from .timelapse.video.poster import make_video_poster
 from .uploads import Uploads
 from .version import __version__
+from .video import FFmpeg
+from .video.poster import make_video_poster
 from .viewing import ViewingKey
 from .web import Access, StreamPump, WebServer
 from .web.pump import IMPLEMENTATION as PUMP

@@ -74,7 +74,7 @@ async def can_caption(ffmpeg: FFmpeg, configured: Path | None) -> bool:
         try:
             await ffmpeg.run(arguments, timeout_s=PROBE_TIMEOUT_S, folder=folder)
         except RenderError as error:
-            log.warning("Timelapse: no captions: %s", error)
+            log.warning("Video: no captions: %s", error)
             return False
     return True
 
