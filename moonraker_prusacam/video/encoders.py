@@ -19,6 +19,7 @@ from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from .codec import LIBX264
 from .ffmpeg import FFmpeg
 from .hardware import choose_codec
+from .staging import remove_left
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,11 @@ class Encoders:
                 raise RenderError(str(error)) from error
             self._ffmpeg = FFmpeg(program, self._scratch)
         return self._ffmpeg
+
+    async def clean(self) -> None:
+        """Remove what earlier processes left where it works; raises OSError."""
+        if self._scratch is not None:
+            await asyncio.to_thread(remove_left, self._scratch)
 
     async def choose(self, size: Size | None, wanted: str) -> Codec:
         """libx264, or what is better where ``wanted`` is ``auto``."""
