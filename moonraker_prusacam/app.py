@@ -112,6 +112,7 @@ class Engine:
             self.cameras,
             lambda: self.videos_path,
             self._notifier("multicam.event"),
+            self.timelapse,
         )
         self.control = ControlServer(config.engine.socket_path, Methods(self).table)
         self._instance = uuid.uuid4().hex

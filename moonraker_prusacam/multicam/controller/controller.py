@@ -26,7 +26,14 @@ from . import orders
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
-from .notice import message, progress_notice, session_notice, summary
+from .notice import (
+    message,
+    progress_notice,
+    session_notice,
+    summary,
+    video_notice,
+)
+from .rendering.workshop import Workshop
 from .roster import Roster
 from .session import Phase, Session, TakeState, load_sessions
 
@@ -42,6 +49,8 @@ if TYPE_CHECKING:
     from moonraker_prusacam.print_follower import Step
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
+    from .rendering.tools import VideoTools
+    from .rendering.work import Work
     from .session import Take
 
 log = logging.getLogger(__name__)
@@ -62,7 +71,9 @@ class MultiCamController:
         videos_path: Callable[[], Path],
         notify: Callable[[dict[str, Any]], None],
         own: Callable[[], Iterable[tuple[str, Address]]] = tuple,
+        tools: VideoTools | None = None,
     ) -> None:
+        """``tools``: videos are made of what is collected, as configured."""
         self.config = config
         self.roster = Roster(sections, own)
         self._path = sessions_path
@@ -79,6 +90,16 @@ class MultiCamController:
             self._progressed,
             self.roster.locate,
         )
+        self._workshop: Workshop | None = None
+        if tools is not None:
+            self._workshop = Workshop(
+                tools,
+                config,
+                videos_path,
+                self._needs_host,
+                self._changed,
+                self._rendered,
+            )
         self._sessions: list[Session] = []
         self._starting: asyncio.Task[None] | None = None
         self._printing: PrintState | None = None
@@ -98,10 +119,14 @@ class MultiCamController:
         if self._browser is not None:
             self._browser.start()
         await self._resume()
+        if self._workshop is not None:
+            self._workshop.start()
 
     async def aclose(self) -> None:
         """Stop; devices go on, and so do we after the next start. Idempotent."""
         await self._tasks.aclose()
+        if self._workshop is not None:
+            await self._workshop.aclose()
         if self._browser is not None:
             await self._browser.aclose()
 
@@ -123,6 +148,7 @@ class MultiCamController:
     def status(self) -> dict[str, Any]:
         """Devices and open sessions; nobody is asked for it."""
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
+        open_ = [s for s in self._sessions if s not in done or s.is_in_work]
         return {
             "record_prints": self.config.record_prints,
             "devices": [
@@ -133,7 +159,7 @@ class MultiCamController:
                 }
                 for device in self.roster.devices
             ],
-            "sessions": [summary(s) for s in self._sessions if s not in done],
+            "sessions": [summary(s) for s in open_],
             "last": summary(done[-1]) if done else None,
         }
 
@@ -142,6 +168,8 @@ class MultiCamController:
         async with self._turn:
             if event.print is not None:
                 self._printing = event.print if event.print.is_active else None
+                if self._workshop is not None:
+                    self._workshop.look()
             recording = self.recording
             if recording is None or not recording.record.is_manual:
                 await self._take(self._follower.event(event))
@@ -193,6 +221,25 @@ class MultiCamController:
                 return session
         raise MultiCamRefused("there is no session with videos that are missing")
 
+    async def render(self, identity: str | None = None) -> Session:
+        """Make the video of all angles of that session, else of the newest one.
+
+        Raises MultiCamRefused.
+        """
+        async with self._turn:
+            for session in reversed(self._sessions):
+                record = session.record
+                is_there = any(take.video for take in record.takes)
+                if identity not in (None, record.id) or not is_there:
+                    continue
+                if record.phase is not Phase.DONE:
+                    raise MultiCamRefused("its videos are not all there yet")
+                if self._workshop is not None:
+                    await self._workshop.plan(session, is_asked=True)
+                    await self._changed(session)
+                return session
+        raise MultiCamRefused("there is no session with videos")
+
     async def _resume(self) -> None:
         """Go on with what was recorded, and collect what was over."""
         open_ = [s for s in self._sessions if s.record.phase is not Phase.DONE]
@@ -202,6 +249,9 @@ class MultiCamController:
                 self._tasks.start("collect", self._collect(session))
             elif session is not recording:
                 await self._over(session, "interrupted")
+        for session in self._sessions:
+            if self._workshop and session not in open_ and session.is_in_work:
+                self._workshop.submit(session)
         before = [s for s in self._sessions if s is not recording]
         is_followed = recording is not None and not recording.record.is_manual
         self._follower.resume(
@@ -317,18 +367,30 @@ class MultiCamController:
         except DiskRefused as error:
             record.warning = str(error)
         log.info("%s", message(session))
+        if self._workshop is not None:
+            await self._workshop.plan(session)
         await self._changed(session)
         await self._forget_old()
 
     async def _forget_old(self) -> None:
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
         for session in done[:-KEPT_SESSIONS]:
+            if session.is_in_work:
+                continue
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
+
+    def _needs_host(self) -> str:
+        """Why no video may be made now, in words."""
+        if self._printing is not None:
+            return "it waits for the end of the print"
+        return "it waits for the end of a recording" if self.recording else ""
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)
         self._notify(session_notice(session))
+        if self._workshop is not None:
+            self._workshop.look()
 
     async def _save(self, session: Session) -> None:
         """Keep its record; a disk that does not take it must not stop anything."""
@@ -342,6 +404,9 @@ class MultiCamController:
         if now_s - self._told_s >= PROGRESS_S:
             self._told_s = now_s
             self._notify(progress_notice(session, take))
+
+    def _rendered(self, session: Session, title: str, work: Work) -> None:
+        self._notify(video_notice(session, title, work))
 
 
 def _drop_twins(takes: list[Take]) -> None:
