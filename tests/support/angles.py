@@ -155,6 +155,8 @@ def _session(
         take = Take(name=one.name or f"cam{number}", host="127.0.0.1", port=1)
         take.clock_offset_s = 0.0 if one.offset_s is None else -one.offset_s
         take.is_offset_unknown = one.offset_s is None
+        if one.offset_s is not None:
+            take.begins = TARGET + one.offset_s
         take.device_type = OUR_TYPE if one.is_ours else ""
         takes.append(take)
     session = Session.create(
