@@ -245,7 +245,7 @@ class MultiCamController:
                     if take.state is TakeState.FAILED
                     and (take.is_ordered or take.recording is not None)
                 ]
-                if not missing:
+                if not missing and identity is None:
                     continue
                 for take in missing:
                     is_known = take.recording is not None
@@ -406,8 +406,9 @@ class MultiCamController:
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
         for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
-            with suppress(OSError):
-                await asyncio.to_thread(session.clear)
+            if not session.is_in_work:
+                with suppress(OSError):
+                    await asyncio.to_thread(session.clear)
 
     def _needs_host(self) -> str:
         """Why no video may be made now, in words."""
