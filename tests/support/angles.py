@@ -158,8 +158,6 @@ def _session(
         take.clock_offset_s = 0.0
         take.begins = None if one.offset_s is None else TARGET + one.offset_s
         take.is_offset_unknown = one.offset_s is None
-        if one.offset_s is not None:
-            take.begins = TARGET + one.offset_s
         take.device_type = OUR_TYPE if one.is_ours else ""
         takes.append(take)
     session = Session.create(
