@@ -188,8 +188,8 @@ class Movie:
 def forget_cached(descriptor: int, begin: int, size_bytes: int) -> None:
     """Have the kernel keep no copy of what is on the disk.
 
-    A print takes days: gigabytes of a file that nobody reads now would push what Klipper
-    reads out of a small host's memory.
+    A print takes days: gigabytes that nobody reads now would push what Klipper reads
+    out of a small host's memory.
     """
     with suppress(OSError):  # a hint, which not all file systems take
         os.posix_fadvise(descriptor, begin, size_bytes, os.POSIX_FADV_DONTNEED)
