@@ -249,6 +249,7 @@ class Engine:
             ],
             "prusa_cameras": [camera.brief() for camera in self.prusa_cameras.values()],
             "printer": self.bridge.brief(),
+            "multicam": self.multicam.status(),
         }
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:

@@ -42,6 +42,7 @@ from .cli_emulator import emulator
 from .cli_gateway import gateway
 from .cli_install import install, uninstall
 from .cli_multicam import multicam
+from .cli_multicam import status_lines as multicam_lines
 from .cli_nginx import nginx
 from .cli_printer import printer as printer_group
 from .cli_prusa_camera import prusa_camera
@@ -179,6 +180,8 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
         _print_session(console, "Prusa camera", camera["name"], camera)
     for role in answer["camera_roles"]:
         _print_session(console, "Answers as a camera", role["camera"], role)
+    for line in multicam_lines(answer["multicam"]):
+        console.print(escape(line))
 
 
 @main.command()

@@ -18,6 +18,8 @@ from .cli_call import fail, perform
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PHONE_FPS = 10.0
+
 port_type = click.IntRange(0, 65535)
 host_option = click.option(
     "--host", default="127.0.0.1", show_default=True, help="Where to listen."
@@ -179,7 +181,8 @@ async def _run_bambu(host: str, port: int, code: str, serial: str) -> None:
 def multicam(host: str, port: int, kind: str, count: int) -> None:
     """Run virtual MultiCam devices until they are told to stop.
 
-    They record when a controller says so; docs/emulator.md tells what they can do.
+    They record the same printer, each when a controller says so; docs/emulator.md
+    tells what they can do.
     """
     try:
         perform(_run_multicam(host, port, kind, count))
@@ -188,15 +191,38 @@ def multicam(host: str, port: int, kind: str, count: int) -> None:
 
 
 async def _run_multicam(host: str, port: int, kind: str, count: int) -> None:
+    from .emulator.camera import LoopingPrint
     from .emulator.multicam import VirtualDevice
+    from .emulator.multicam.film import Film
 
+    printer, height_mm = LoopingPrint(), LoopingPrint.LAYER_HEIGHT_MM
+    has_ffmpeg = await asyncio.to_thread(_has_ffmpeg)
+    if not has_ffmpeg:
+        click.echo("there is no ffmpeg, so what they record is no video", err=True)
     async with contextlib.AsyncExitStack() as stack:
         stop = stack.enter_context(_told_to_stop())
         for number in range(count):
-            device = VirtualDevice(kind, host=host, port=port and port + number)
+            device = VirtualDevice(
+                kind,
+                host=host,
+                port=port and port + number,
+                fps=PHONE_FPS,
+                film=Film(printer, layer_height_mm=height_mm) if has_ffmpeg else None,
+            )
             await stack.enter_async_context(device)
             click.echo(f"device: {device.address} {device.device_id}")
         await stop.wait()
+
+
+def _has_ffmpeg() -> bool:
+    from .errors import FfmpegMissing
+    from .ffmpeg_program import find_ffmpeg
+
+    try:
+        find_ffmpeg(None)
+    except FfmpegMissing:
+        return False
+    return True
 
 
 async def _run_signaling(host: str, port: int, profile: str) -> None:

@@ -80,6 +80,23 @@ def collect(asked: Asked, session: str | None) -> None:
     asked.show(answer, *_lines(answer["session"]))
 
 
+def status_lines(told: dict[str, Any]) -> list[str]:
+    """What ``prusacam status`` says of it; nothing where it is not configured."""
+    lines = []
+    if told["enabled"]:
+        names = [device["name"] for device in told["devices"]]
+        lines.append(f"MultiCam, {len(names)} device(s): {', '.join(names) or 'none'}")
+        if problem := told["discovery"]["problem"]:
+            lines.append(f"  devices in the network: {problem}")
+        last = [told["last"]] if told["last"] else []
+        for session in (*last, *told["sessions"]):
+            lines += [f"  {line}" for line in _lines(session)]
+    for camera in told["cameras"]:
+        where = camera["problem"] or f"at {camera['host']}, port {camera['port']}"
+        lines.append(f"MultiCam device {camera['camera']}: {camera['state']}, {where}")
+    return lines
+
+
 def _lines(session: dict[str, Any]) -> list[str]:
     """A recording, and what each device makes of it."""
     title = session["filename"] or "without a print"

@@ -18,7 +18,7 @@ from .config_objects import CAMERA_NAME, NAMED, SECTIONS, Config
 from .connect_options import ConnectConfig, token
 from .engine_options import NGINX_PATHS, EngineConfig
 from .gateway_options import GatewayConfig
-from .multicam_options import read_multicam
+from .multicam_options import read_multicam, taken_ports
 from .printer_options import PrinterConfig
 from .prusa_camera_options import PrusaCameraConfig
 from .section_reader import nearest
@@ -63,6 +63,7 @@ class ConfigReader:
         self._expect_work(timelapse)
         for camera in cameras:
             self._expect_address(engine, camera)
+        taken = taken_ports(engine.port, gateway, cameras)
         return Config(
             engine,
             tuple(cameras),
@@ -73,7 +74,7 @@ class ConfigReader:
             gateway,
             self._read_access(),
             printer,
-            read_multicam(self._sections, self._known, self._reader, engine.port),
+            read_multicam(self._sections, self._known, self._reader, taken),
         )
 
     def _read_camera(self, section: Section) -> CameraConfig | None:

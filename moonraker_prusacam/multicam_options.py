@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,10 +20,14 @@ import attrs
 from .networks import Networks
 from .networks import networks as listed_networks
 from .option import address, boolean, choice, integer, number, option, text
+from .section_reader import nearest
+from .source_url import NETWORK
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from .camera_options import CameraConfig
+    from .gateway_options import GatewayConfig
     from .ini import Section
     from .section_reader import SectionReader
 
@@ -32,9 +37,14 @@ DEVICE_PORT = 8080
 OUR_PORT = 8090
 """8080 belongs to streamers on the hosts of printers."""
 
+NOBODY = (
+    "has nobody to record with: 'discover' is off, and there is no "
+    "[multicam_device NAME] and no [multicam_camera NAME]"
+)
 KEYS = ("auto", "fileName", "fileId")
 HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.?")
 BRACKETED = re.compile(r"\[(?P<host>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\](?::(?P<port>.*))?")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_PORT = 65535
 MAX_HOST_CHARACTERS = 253
 
@@ -225,46 +235,90 @@ MULTICAM: dict[str, type[Any]] = {
 }
 
 
+def taken_ports(
+    streams: int, gateway: GatewayConfig | None, cameras: Iterable[CameraConfig]
+) -> dict[int, str]:
+    """Who listens where on this host, as far as the file tells."""
+    taken = {
+        camera.source.port: f"what [camera {camera.name}] comes from"
+        for camera in cameras
+        if camera.source.scheme in NETWORK
+        and camera.source.port
+        and camera.source.host in LOOPBACK
+    }
+    if gateway is not None:
+        taken[gateway.port] = "[gateway]"
+    return {**taken, streams: "[engine]"}
+
+
 def read_multicam(
     sections: Sequence[Section],
-    known: Container[str],
+    known: Collection[str],
     reader: SectionReader,
-    streams_port: int,
+    taken: Mapping[int, str],
 ) -> MultiCamSections:
     """What ``sections`` say; mistakes go to ``reader``.
 
-    ``known`` are the cameras' names, ``streams_port`` is taken.
+    ``known`` are the cameras' names, ``taken`` says what listens at which port.
     """
+    kinds = {section.kind for section in sections}
+    cameras = _read_cameras(sections, known, reader, taken)
+    devices = _read_devices(sections, reader, is_controlled="multicam" in kinds)
     multicam: MultiCamConfig | None = None
-    devices: dict[Address, MultiCamDeviceConfig] = {}
+    for section in sections:
+        if section.name == "multicam":
+            multicam = reader.build(MultiCamConfig, section)
+            has_devices = kinds & {"multicam_device", "multicam_camera"}
+            if multicam is not None and not (multicam.discover or has_devices):
+                reader.fail(NOBODY, section, "discover")
+    return MultiCamSections(multicam, devices, cameras)
+
+
+def _read_cameras(
+    sections: Sequence[Section],
+    known: Collection[str],
+    reader: SectionReader,
+    taken: Mapping[int, str],
+) -> tuple[MultiCamCameraConfig, ...]:
     cameras: list[MultiCamCameraConfig] = []
-    ports = {streams_port: "engine"}
+    ports = dict(taken)
     for section in sections:
         kind, name = section.kind, section.title
-        if kind == "multicam" and not name:
-            multicam = reader.build(MultiCamConfig, section)
-        elif kind == "multicam_device" and name:
-            device = reader.build(MultiCamDeviceConfig, section, name=name)
-            if device is not None and device.address in devices:
-                other = devices[device.address].name
-                reader.fail(f"has the address of [multicam_device {other}]", section)
-            elif device is not None:
-                devices[device.address] = device
-        elif kind == "multicam_camera" and name:
-            if name not in known:
-                reader.fail(f"there is no [camera {name}]", section)
-            camera = reader.build(MultiCamCameraConfig, section, camera=name)
-            if camera is not None and camera.port and camera.port in ports:
-                reader.fail(
-                    f"has the port of [{ports[camera.port]}]; set 'port'", section
-                )
-            elif camera is not None:
-                ports[camera.port] = section.name
-                cameras.append(camera)
-    names = {section.name for section in sections}
+        if kind != "multicam_camera" or not name:
+            continue
+        if name not in known:
+            reader.fail(f"there is no [camera {name}]{nearest(name, known)}", section)
+        camera = reader.build(MultiCamCameraConfig, section, camera=name)
+        if camera is None:
+            continue
+        if camera.port and camera.port in ports:
+            free = next(port for port in count(OUR_PORT) if port not in ports)
+            words = f"has the port of {ports[camera.port]}: set 'port', as to {free}"
+            reader.fail(words, section, "port")
+        ports.setdefault(camera.port, f"[{section.name}]")
+        cameras.append(camera)
+    return tuple(cameras)
+
+
+def _read_devices(
+    sections: Sequence[Section],
+    reader: SectionReader,
+    *,
+    is_controlled: bool,
+) -> tuple[MultiCamDeviceConfig, ...]:
+    devices: dict[Address, MultiCamDeviceConfig] = {}
     for section in sections:
-        if section.name.startswith("multicam_device ") and "multicam" not in names:
-            reader.fail(
-                "needs a [multicam] section, which tells when it records", section
-            )
-    return MultiCamSections(multicam, tuple(devices.values()), tuple(cameras))
+        kind, name = section.kind, section.title
+        if kind != "multicam_device" or not name:
+            continue
+        if not is_controlled:
+            words = "needs a [multicam] section, which tells when it records"
+            reader.fail(words, section)
+        device = reader.build(MultiCamDeviceConfig, section, name=name)
+        if device is not None and device.address in devices:
+            other = devices[device.address].name
+            words = f"has the address of [multicam_device {other}]"
+            reader.fail(words, section, "address")
+        elif device is not None:
+            devices[device.address] = device
+    return tuple(devices.values())

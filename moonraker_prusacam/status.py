@@ -48,6 +48,11 @@ def headline(status: Mapping[str, Any]) -> str:
     parts = [f"{live} of {len(cameras)} cameras ready", *trouble, f"{viewers} viewers"]
     if job := status["timelapse"]["active"]:
         parts.append(f"{job['state']} {job['filename'] or 'a print'}")
+    parts += [
+        f"MultiCam with {len(session['devices'])} devices"
+        for session in status["multicam"]["sessions"]
+        if session["state"] == "recording"
+    ]
     return ", ".join(parts)
 
 

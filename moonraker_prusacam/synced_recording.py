@@ -77,11 +77,12 @@ class SyncedRecording:
 
     def status(self) -> dict[str, Any]:
         """How all of it stands; nobody is asked for it."""
-        told: dict[str, Any] = {"devices": [], "sessions": [], "last": None}
-        if self.controller is not None:
-            told = self.controller.status()
+        told = {} if self.controller is None else self.controller.status()
         return {
             "enabled": self.controller is not None,
+            "devices": [],
+            "sessions": [],
+            "last": None,
             **told,
             "cameras": [device.status() for device in self.devices],
         }

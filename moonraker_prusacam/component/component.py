@@ -155,6 +155,8 @@ class PrusacamComponent:
             self._webcams.refresh()
         elif method == "connect.event":
             self._announcements.connect_event(params)
+        elif method == "multicam.event":
+            self._announcements.multicam_event(params)
         elif method == "prusa_camera.event":
             self._history.prusa_camera_event(params)
         elif method == "timelapse.event":

@@ -39,6 +39,7 @@ from .finding import Finding, State
 from .host import examine_disks, examine_ffmpeg
 from .identity import examine_fingerprint, examine_token
 from .moonraker import Client, examine_moonraker
+from .multicam import multicam_checks
 from .network import Server, examine_clock, examine_dns, examine_tls
 from .printer import examine_printer, examine_vouched_token
 from .proxy import examine_proxy
@@ -78,6 +79,13 @@ class Bridge(Protocol):
         """How the printer stands."""
 
 
+class Synced(Protocol):
+    """What the doctor needs of recordings by several devices."""
+
+    def status(self) -> dict[str, Any]:
+        """How all of it stands."""
+
+
 class RunningEngine(Protocol):
     """What the doctor needs of an engine."""
 
@@ -90,6 +98,10 @@ class RunningEngine(Protocol):
     @property
     def bridge(self) -> Bridge:
         """The printer in Prusa Connect."""
+
+    @property
+    def multicam(self) -> Synced:
+        """Recordings by several devices."""
 
     @property
     def clients(self) -> Sequence[tuple[str, str]]:
@@ -140,6 +152,7 @@ async def examine_running(engine: RunningEngine, options: Options) -> list[Findi
                 {name: role.report() for name, role in engine.roles.items()},
             ),
             *_printer_checks(config, engine.bridge.report()),
+            *multicam_checks(config, engine.multicam.status()),
             *(
                 Check(
                     "webcam",
@@ -187,6 +200,7 @@ async def examine_without_engine(
         checks = _checks(config, cameras, uploads, None, ())
         checks += _session_checks(config, {}, {})
         checks += _printer_checks(config, None)
+        checks += multicam_checks(config, None)
         return [absence, *await run_checks(checks), NO_ENGINE]
 
 

@@ -98,7 +98,7 @@ def _look_at_disks(config: Config) -> list[Finding]:
     findings = [
         _look_at_folder(config, what, folder, table) for what, folder in folders.items()
     ]
-    jobs, videos = (_existing(path) for path in (config.jobs_path, config.videos_path))
+    jobs, videos = (existing(path) for path in (config.jobs_path, config.videos_path))
     if jobs.stat().st_dev != videos.stat().st_dev:
         findings.append(
             Finding(
@@ -120,7 +120,7 @@ def _look_at_folder(config: Config, what: str, folder: Path, table: str) -> Find
 def _judge_folder(
     config: Config, folder: Path, table: str
 ) -> tuple[State, str, str | None]:
-    place = _existing(folder)
+    place = existing(folder)
     mount = mount_of(place.resolve(), table)
     if mount is not None and mount.is_read_only:
         return (
@@ -204,7 +204,7 @@ async def _look_at_ffmpeg(config: Config) -> tuple[State, str, str | None]:
     return State.OK, f"{program}, version {version}", None
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """``path``, or the nearest folder above it that exists."""
     return next(place for place in (path, *path.parents) if place.exists())
 

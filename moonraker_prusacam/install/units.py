@@ -52,11 +52,15 @@ SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 """
 
-NO_CLOCK = "ProtectClock=yes\n"
+READS_CLOCK = """\
+# Reading whether the clock is set is the call that sets it, which takes CAP_SYS_TIME;
+# ProtectClock= would forbid both.
+SystemCallFilter=adjtimex clock_adjtime clock_adjtime64
+"""
 
-# ProtectClock would forbid to ask the kernel whether its clock is set, too, which an
-# instant to record from depends on. To set it takes a capability that is not there.
-READS_CLOCK = "SystemCallFilter=adjtimex clock_adjtime clock_adjtime64\n"
+NO_CLOCK = """\
+ProtectClock=yes
+"""
 
 DEVICES = """\
 # Cameras (81) and what encodes pictures (226); USB (189) for those that gphoto2 reads.

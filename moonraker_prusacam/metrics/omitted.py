@@ -22,8 +22,20 @@ NOT_METRICS = {
             "timelapse.active.track",
             "timelapse.last.camera",
             "timelapse.last.track",
+            "multicam.cameras.*.camera",
         ),
         "a label",
+    ),
+    **dict.fromkeys(
+        (
+            *(f"multicam.devices.*.{name}" for name in ("name", "address", "origin")),
+            *(
+                f"multicam.{which}.devices.*.{name}"
+                for which in ("sessions.*", "last")
+                for name in ("name", "address", "device_id", "dialect", "offset_s")
+            ),
+        ),
+        "of one device, whose name anybody in the network can choose",
     ),
     **dict.fromkeys(
         (
@@ -60,6 +72,19 @@ NOT_METRICS = {
                 )
             ),
             "prusa_cameras.*.jobs.*.url",
+            "multicam.discovery.problem",
+            *(
+                f"multicam.{which}.{name}"
+                for which in ("sessions.*", "last")
+                for name in (
+                    *("id", "filename", "outcome", "sidecar", "warning"),
+                    *(f"devices.*.{told}" for told in ("video", "reason", "warning")),
+                )
+            ),
+            *(
+                f"multicam.cameras.*.{name}"
+                for name in ("device_id", "host", "port", "problem", "announced_at.*")
+            ),
         ),
         "words for people",
     ),

@@ -59,3 +59,8 @@ def state(name: str, told: str, states: type[enum.StrEnum]) -> Row:
 def info(name: str, told: str) -> Row:
     """A text or a setting."""
     return Row(Kind.INFO, name, told)
+
+
+def under(place: str, rows: Mapping[str, Row]) -> dict[str, Row]:
+    """``rows`` with paths that begin at ``place``."""
+    return {f"{place}.{key}": row for key, row in rows.items()}

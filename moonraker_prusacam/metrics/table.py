@@ -19,16 +19,13 @@ from moonraker_prusacam.connect.report import UploadState
 from moonraker_prusacam.connect.signaling.session import SessionState
 from moonraker_prusacam.timelapse import JobState
 
-from .row import Kind, Row, counter, gauge, info, state
+from .multicam import MULTICAM
+from .row import Kind, Row, counter, gauge, info, state, under
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 MILLI = 1e-3
-
-
-def _under(place: str, rows: Mapping[str, Row]) -> dict[str, Row]:
-    return {f"{place}.{key}": row for key, row in rows.items()}
 
 
 def _lost(reason: str) -> Row:
@@ -151,8 +148,8 @@ TIMELAPSE = {
     "panel.rendering": gauge(
         "prusacam_timelapse_rendering", "1 while a video is being made"
     ),
-    **_under("active", JOB),
-    **_under("last", JOB),
+    **under("active", JOB),
+    **under("last", JOB),
 }
 
 CONNECT = {
@@ -258,24 +255,25 @@ PRUSA_CAMERA = {
     "state": state(
         "prusacam_prusa_camera_state", "1 for the state of now", SessionState
     ),
-    **_under("jobs.*", _OF_PRUSA_JOBS),
-    **_under("last", _OF_PRUSA_LAST),
+    **under("jobs.*", _OF_PRUSA_JOBS),
+    **under("last", _OF_PRUSA_LAST),
 }
 
 TABLE = {
     **ENGINE,
-    **_under("cameras.*", CAMERA),
-    **_under("cameras.*.streams.*", VIEWER),
-    **_under("timelapse", TIMELAPSE),
-    **_under("connect.*", CONNECT),
-    **_under("camera_roles.*", CAMERA_ROLE),
+    **under("cameras.*", CAMERA),
+    **under("cameras.*.streams.*", VIEWER),
+    **under("timelapse", TIMELAPSE),
+    **under("connect.*", CONNECT),
+    **under("camera_roles.*", CAMERA_ROLE),
     "printer.state": Row(
         Kind.STATE,
         "prusacam_printer_state",
         "How the printer stands in Prusa Connect, 1 for the state of now",
         states=("off", "failed", "unregistered", "waiting", *Contact),
     ),
-    **_under("prusa_cameras.*", PRUSA_CAMERA),
+    **under("prusa_cameras.*", PRUSA_CAMERA),
+    **under("multicam", MULTICAM),
 }
 
 LABELS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
@@ -289,10 +287,17 @@ LABELS: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
     "connect.*": lambda upload: {"camera": upload["camera"]},
     "camera_roles.*": lambda role: {"camera": role["camera"]},
     "prusa_cameras.*": lambda camera: {"camera": camera["name"]},
+    "multicam.sessions.*": lambda _: {"which": "open"},
+    "multicam.last": lambda _: {"which": "last"},
+    "multicam.cameras.*": lambda camera: {"camera": camera["camera"]},
 }
 """What tells the things at a place apart."""
 
-KEYS = {"cameras.*.attempt.stages_ms": "stage", "connect.*.failures": "cause"}
+KEYS = {
+    "cameras.*.attempt.stages_ms": "stage",
+    "connect.*.failures": "cause",
+    "multicam.known": "origin",
+}
 """Where keys are data, and which label they become."""
 
 

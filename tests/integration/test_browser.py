@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.app import Engine
-from moonraker_prusacam.config import CameraConfig, Config, EngineConfig
+from moonraker_prusacam.config import CameraConfig, Config, EngineConfig, loads
 from moonraker_prusacam.emulator.camera import SyntheticCamera
 from moonraker_prusacam.web.placeholder import SIZE
 from tests.support.browser import Browser, find_chromium
@@ -37,6 +37,17 @@ PATIENCE_S = 3.0
 WIDTH, HEIGHT = 320, 180
 PLACEHOLDER_WIDTH = SIZE[0]
 PICTURE = "document.querySelector('img')"
+MULTICAM = """
+[engine]
+data_path: {folder}
+port: 0
+[camera bed]
+source: test:
+[multicam]
+discover: False
+[multicam_camera bed]
+port: 0
+"""
 # One number of what the image shows now; the canvas refuses pixels without CORS.
 PIXELS = """
 (() => {
@@ -270,3 +281,19 @@ async def test_page_when_the_engine_restarts_then_its_views_come_back(
                 await page.until("document.body.innerText.includes('frames/s')")
             await is_moving(page)
             assert engine.pump.stats.opened == 1
+
+
+async def test_page_when_several_devices_record_then_it_says_so(tmp_path: Path) -> None:
+    made = loads(MULTICAM.format(folder=tmp_path))
+    async with Engine(made) as engine, browsing(tmp_path) as browser:
+        (service,) = engine.multicam.devices
+        await service.ready.wait()
+        page = await browser.open(f"http://127.0.0.1:{engine.web.port}/")
+        await page.until("document.querySelector('figure.live') !== null")
+        assert "MultiCam" not in await page.evaluate("document.body.innerText")
+        assert service.device is not None
+        await service.device.record(0.0)
+        await engine.multicam.required().start_recording()
+        await page.until("document.body.innerText.includes(', is recorded')")
+        words = "MultiCam records with 1 device"
+        await page.until(f"document.body.innerText.includes('{words}')")

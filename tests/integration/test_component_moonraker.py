@@ -619,6 +619,45 @@ async def announcements(ui: MoonrakerClient) -> list[tuple[str, str]]:
     return sorted((entry["title"], entry["description"]) for entry in listed)
 
 
+def ended(*states: str, status: str = "done") -> dict[str, Any]:
+    """What the engine tells of a recording whose devices have ended like this."""
+    devices = [
+        {"name": f"phone{number}", "state": state, "reason": "it was away"}
+        for number, state in enumerate(states)
+    ]
+    session = {"filename": "cube.gcode", "state": status, "devices": devices}
+    return {"event": "session", "status": status, "msg": "", "session": session}
+
+
+async def test_videos_when_some_are_missing_then_announced_until_all_are_there(
+    components: Path, engine: FakeEngine
+) -> None:
+    async with running_moonraker(components) as (_, ui), engine:
+        await ui.wait_for("notify_prusacam_engine")
+        engine.notify("multicam.event", ended("failed", status="collecting"))
+        engine.notify("multicam.event", {"event": "progress", "session": "x"})
+        engine.notify(
+            "multicam.event", ended("recording", "failed", status="recording")
+        )
+        await ui.wait_for("notify_announcement_update")
+        told = [("MultiCam: no video of phone1", "cube.gcode: phone1: it was away")]
+        assert await announcements(ui) == told
+        # A change that changes nothing for it is told to nobody.
+        engine.notify("multicam.event", ended("collected", "failed"))
+        engine.notify("multicam.event", ended("recording", status="recording"))
+        # The next one takes its place.
+        engine.notify("multicam.event", ended(*["failed"] * 5))
+        await ui.wait_for("notify_announcement_update", 3)
+        ((title, words),) = await announcements(ui)
+        assert title == "MultiCam: no video of phone0, phone1, phone2 and others"
+        assert "phone4: it was away" in words
+        engine.notify("multicam.event", ended("collected"))
+        await ui.wait_for("notify_announcement_update", 4)
+        assert await announcements(ui) == []
+        assert len(ui.received("notify_announcement_update")) == 4
+        assert len(ui.received("notify_prusacam_multicam")) == 7
+
+
 async def test_uploads_when_they_fail_for_long_then_it_is_announced_until_they_work(
     components: Path, engine: FakeEngine
 ) -> None:

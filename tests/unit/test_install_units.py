@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,6 +129,55 @@ def test_engine_unit_when_made_then_it_is_watched_and_limited(host: Host) -> Non
     assert "ProcSubset" not in options
     # ffmpeg runs at the least priority: that has to be allowed.
     assert not any("@resources" in one for one in options["SystemCallFilter"])
+
+
+needs_seccomp = pytest.mark.skipif(
+    ANALYZE is None or ctypes.util.find_library("seccomp") is None,
+    reason="systemd-analyze or libseccomp is not installed (Debian: libseccomp2)",
+)
+ASKS = """\
+import ifaddr
+import zeroconf
+from moonraker_prusacam.kernel_clock import read_clock
+print(len(list(ifaddr.get_adapters())), read_clock().reason)
+zeroconf.Zeroconf(interfaces=["127.0.0.1"]).close()
+"""
+SETS = "import time; time.clock_settime(time.CLOCK_REALTIME, time.time())"
+
+
+def confined(unit: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` with the system calls that ``unit`` allows."""
+    python = (sys.executable, "-c", code)
+    return subprocess.run(
+        [sys.executable, "-m", "tests.support.unit_filter", str(unit), *python],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+@needs_seccomp
+def test_engine_unit_when_the_engine_asks_for_clock_and_network_then_it_is_told(
+    files: list[Path],
+) -> None:
+    engine, _, gateway = files
+    asked = confined(engine, ASKS)
+    assert asked.returncode == 0, asked.stderr
+    assert "Operation not permitted" not in asked.stdout
+    # The same question where it is forbidden, so that it is one that can fail.
+    assert "Operation not permitted" in confined(gateway, ASKS).stdout
+
+
+@needs_seccomp
+def test_engine_unit_when_the_engine_sets_the_clock_then_it_is_refused(
+    files: list[Path],
+) -> None:
+    refused = confined(files[0], SETS)
+    assert "PermissionError" in refused.stderr
+    options = options_of(files[0].read_bytes())
+    assert options["CapabilityBoundingSet"] == [""]  # adjtimex(2) sets nothing, either
 
 
 def calls_of(name: str) -> set[str]:

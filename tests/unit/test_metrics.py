@@ -60,6 +60,12 @@ answer_as_camera: True
 token: {token}
 fingerprint: 0123456789abcdef
 server: http://127.0.0.1:9
+[multicam]
+discover: False
+[multicam_device tripod]
+address: 127.0.0.1:9
+[multicam_camera front]
+port: 0
 """
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -146,6 +152,15 @@ async def running(folder: Path) -> AsyncIterator[Engine]:
         yield it
 
 
+async def record(engine: Engine) -> None:
+    """Have the camera record, and a device that is away told to."""
+    (service,) = engine.multicam.devices
+    await service.ready.wait()
+    assert service.device is not None
+    await service.device.record(0.0)
+    await engine.multicam.required().start_recording()
+
+
 async def busy_status(folder: Path) -> dict[str, Any]:
     """The status of an engine that does everything at once.
 
@@ -162,6 +177,7 @@ async def busy_status(folder: Path) -> dict[str, Any]:
             head = await one.ask("/cameras/front/stream?viewer=wall")
             await one.read_frames(StrictParser(head.content_type), 2)
         await print_event(client, "started", "printing", 1.0)
+        await record(engine)
         told: dict[str, Any] = json.loads(json.dumps(engine.status()))
     active = told["timelapse"]["active"]
     assert active is not None
@@ -170,6 +186,9 @@ async def busy_status(folder: Path) -> dict[str, Any]:
     second = {**PRUSA_JOB, "state": "recording", "late_s": 0.5}
     prusa["jobs"] = [PRUSA_JOB | DOWNLOAD, second]
     prusa["last"] = {**PRUSA_JOB, "state": "done"}
+    multicam = told["multicam"]
+    multicam["last"] = {**multicam["sessions"][0], "state": "done"}
+    multicam["cameras"][0]["announced_at"] = ["192.168.1.2"]
     told["connect"][0]["failures"] = {"network": 3, "server": 4}
     full: dict[str, Any] = plausible(told, "")
     return full

@@ -11,6 +11,7 @@ from moonraker_prusacam.errors import ConfigErrors
 from moonraker_prusacam.multicam_options import Address, device_address
 
 DEVICE = "[multicam]\n[multicam_device a]\naddress: x\n"
+CROWSNEST = "[camera a]\nsource: http://localhost:8080/stream\n"
 TWO_CAMERAS = "[camera a]\nsource: test:\n[camera b]\nsource: test:\n"
 
 
@@ -85,6 +86,19 @@ def test_camera_when_it_is_a_device_then_its_port_is_none_of_streamers() -> None
         ),
         ("[multicam]\n[multicam_camera a]", "there is no [camera a]"),
         (
+            "[camera front]\nsource: test:\n[multicam_camera Font]",
+            "there is no [camera Font] (did you mean 'front'?)",
+        ),
+        (
+            f"{CROWSNEST}[multicam_camera a]\nport: 8080",
+            "has the port of what [camera a] comes from: set 'port', as to 8090",
+        ),
+        (
+            "[gateway]\nport: 8090\n[camera a]\nsource: test:\n[multicam_camera a]",
+            "has the port of [gateway]: set 'port', as to 8091",
+        ),
+        ("[multicam]\ndiscover: False", "has nobody to record with"),
+        (
             "[camera a]\nsource: test:\n[multicam_camera a]\nport: 8081",
             "has the port of [engine]",
         ),
@@ -100,3 +114,35 @@ def test_section_when_it_makes_no_sense_then_told(text: str, told: str) -> None:
     with pytest.raises(ConfigErrors) as caught:
         config.loads(text)
     assert told in str(caught.value)
+
+
+def test_mistakes_when_there_are_several_then_all_are_told_with_their_lines() -> None:
+    text = (
+        f"{TWO_CAMERAS}"
+        "[multicam_camera a]\nport: 8081\n"
+        "[multicam_camera b]\nhots: 0.0.0.0\n"
+        "[multicam_camera B]\n"
+        "[multicam_device phone]\naddress: 10.0.0.300\nfile_key: name\n"
+    )
+    with pytest.raises(ConfigErrors) as caught:
+        config.loads(text)
+    told = [(error.line, str(error)) for error in caught.value.errors]
+    assert [line for line, _ in told] == [6, 8, 9, 10, 11, 12]
+    words = "\n".join(text for _, text in told)
+    for part in (
+        "has the port of [engine]",
+        "unknown option (did you mean 'host'?)",
+        "(did you mean 'b'?)",
+        "needs a [multicam] section",
+        "'10.0.0.300' is neither an address nor the name of a host",
+        "file_key",
+    ):
+        assert part in words
+
+
+def test_cameras_when_others_come_from_elsewhere_then_their_ports_are_free() -> None:
+    made = config.loads(
+        "[camera a]\nsource: http://192.168.1.9:8090/\n"
+        "[camera b]\nsource: http://127.0.0.1:8080/\n[multicam_camera a]\n"
+    )
+    assert made.multicam.cameras[0].port == 8090

@@ -338,7 +338,14 @@ def test_headline_when_a_print_is_recorded_then_what_matters_in_one_line() -> No
             {"name": "roof", "state": "idle"},
         ],
         "timelapse": {"active": {"state": "recording", "filename": "cube.gcode"}},
+        "multicam": {
+            "sessions": [
+                {"state": "collecting", "devices": [{}]},
+                {"state": "recording", "devices": [{}, {}, {}]},
+            ]
+        },
     }
     assert headline(status) == (
-        "2 of 3 cameras ready, bed: failed, 3 viewers, recording cube.gcode"
+        "2 of 3 cameras ready, bed: failed, 3 viewers, recording cube.gcode, "
+        "MultiCam with 3 devices"
     )

@@ -128,6 +128,22 @@ def printer_texts() -> Iterator[Words]:
                 yield text
 
 
+MULTICAM_PARTS = (
+    "kernel_clock.py",
+    "synced_recording.py",
+    "multicam/controller/*.py",
+    "multicam/device/*.py",
+    "multicam/protocol/answers.py",
+    "multicam/protocol/framing.py",
+)
+
+
+def multicam_texts() -> Iterator[Words]:
+    """Why a device does not record, and why a video is missing."""
+    for part in MULTICAM_PARTS:
+        yield from read_words(sorted(SOURCE.glob(part)))
+
+
 # Said when nothing is wrong, or never to people.
 NO_TROUBLE = (
     "as asked (dry run)",
@@ -165,6 +181,24 @@ NO_TROUBLE = (
     "estimated printing time (normal mode)",
     "live, …x…",
     "connected, …",
+    "only programs on this host reach it",
+    "takes a free port",
+    "room for … MB of recordings",
+    "listens at …, port …",
+    "… may record and fetch without a password",
+    "everybody in the home network",
+    "MultiCam devices in the network",
+    "wait for the network",
+    "are listened for at …",
+    "MultiCam is done…: …",
+    "MultiCam collects the videos…: …",
+    "MultiCam: the video of …: …",
+    "No farewell of",
+    "A controller has left",
+    "Removed the oldest recordings",
+    "is no name of a recording",
+    "the file has become shorter",
+    "more of a recording",
 )
 
 QUOTES = list(read_quotes())
@@ -183,7 +217,8 @@ def test_quotes_when_searched_in_the_source_then_each_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "collect", [camera_errors, doctor_texts, other_texts, printer_texts]
+    "collect",
+    [camera_errors, doctor_texts, other_texts, printer_texts, multicam_texts],
 )
 def test_texts_when_searched_on_the_page_then_each_is_told(collect: object) -> None:
     assert callable(collect)

@@ -56,6 +56,12 @@ class Browser:
         self._unresolved: dict[str, None] = {}  # in the order of their arrival
         self._resolving = 0
         self._zeroconf: AsyncZeroconf | None = None
+        self.problem = ""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether announcements can be heard; ``problem`` says why not."""
+        return self._zeroconf is not None
 
     def start(self) -> None:
         """Listen, once there is a network."""
@@ -68,8 +74,11 @@ class Browser:
 
     async def _run(self) -> None:
         # Loaded for those who want it: it takes a third of a second on a small board.
-        from zeroconf import Error as ZeroconfError
-
+        try:
+            from zeroconf import Error as ZeroconfError
+        except ImportError as error:
+            self._tell(f"cannot be heard: zeroconf cannot be loaded ({error})")
+            return
         before: set[str] = set()
         while True:
             pause_s = LOOK_S
@@ -86,17 +95,23 @@ class Browser:
                     before = set()
             except (OSError, ZeroconfError) as error:
                 await self._leave()
-                self._log.report(f"cannot be heard: {error}")
+                self._tell(f"cannot be heard: {error}")
                 pause_s = RETRY_S
             await asyncio.sleep(pause_s)
+
+    def _tell(self, problem: str) -> None:
+        self.problem = problem
+        self._log.report(problem)
 
     def _listen(self, addresses: list[str]) -> None:
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
         if not addresses:
-            self._log.report("wait for the network", logging.INFO)
+            self.problem = "wait for the network"
+            self._log.report(self.problem, logging.INFO)
             return
         self._zeroconf = AsyncZeroconf(interfaces=addresses)
+        self.problem = ""
         AsyncServiceBrowser(
             self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._changed]
         )

@@ -16,6 +16,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import attrs
+
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import (
     DiskRefused,
@@ -52,6 +54,23 @@ SLOW_BYTES_S = 100_000.0
 """Who is slower over ``LOOK_S`` does not count among those that download at once."""
 
 
+@attrs.define
+class Totals:
+    """What came of takes since the engine began; one asked for again counts again."""
+
+    videos: int = 0
+    missing: int = 0
+    size_bytes: int = 0
+
+    def count(self, take: Take) -> None:
+        """``take`` is over."""
+        if take.state is TakeState.COLLECTED:
+            self.videos += 1
+            self.size_bytes += take.size_bytes or 0
+        elif take.state is TakeState.FAILED:
+            self.missing += 1
+
+
 class Collector:
     """Ends takes; ``changed`` is told of each step of one, and saves the session.
 
@@ -78,14 +97,17 @@ class Collector:
         self._progressed = progressed
         self._downloads = Download(config.max_download_mb * MB, self._guards, rate)
         self._slots = asyncio.Semaphore(config.parallel)
+        self.totals = Totals()
         # One at a time: two videos must not choose the same name.
         self._delivering = asyncio.Lock()
 
     async def collect(self, session: Session) -> None:
         """End all takes; never raises for what a device or the disk does."""
-        await asyncio.gather(
-            *(self._conclude(session, take) for take in session.record.takes)
-        )
+        takes = session.record.takes
+        wanted = [take for take in takes if take.state is not TakeState.COLLECTED]
+        await asyncio.gather(*(self._conclude(session, take) for take in wanted))
+        for take in wanted:
+            self.totals.count(take)
 
     async def _conclude(self, session: Session, take: Take) -> None:
         """Try until the take is over, or the time is."""
@@ -135,7 +157,8 @@ class Collector:
         limit_s = self._config.stop_timeout_s
         await orders.stop(take, record.created, record.target, limit_s, since)
         if take.state is TakeState.STOPPED and (other := _twin(session, take)):
-            take.fail(f"it is '{other}' under another name")
+            take.state = TakeState.TWIN
+            take.reason = f"it is '{other}' under another name"
 
     async def _fetch_in_turn(self, session: Session, take: Take) -> None:
         """Fetch in a slot, which a device that is slow does not keep from others."""

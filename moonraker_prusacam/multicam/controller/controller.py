@@ -26,8 +26,8 @@ from moonraker_prusacam.tasks import TaskOwner
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
-from .notice import message, progress_notice, session_notice, summary
-from .roster import Roster
+from .notice import log_missing, log_progress, progress_notice, session_notice, summary
+from .roster import ORIGINS, Roster
 from .saver import Saver
 from .session import Phase, Session, TakeState, load_sessions
 from .starter import Starter
@@ -47,11 +47,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_SESSIONS = 50  # that are done
+MAX_SHOWN = 8  # open ones, in the status
 KEPT_RESTS = 5  # sessions of which the begin of a video is kept
 PROGRESS_S = 2.0
 PRINTING_BYTES_S = 2e6
 """What a download may take of the disk and the network beside a print."""
-CLOCK_NOT_SET = "the clock of this host is not set, so offsets are guesses"
+CLOCK_NOT_SET = (
+    "the clock of this host is not set, so offsets are guesses; see 'timedatectl'"
+)
 
 
 class MultiCamController:
@@ -134,17 +137,34 @@ class MultiCamController:
     def status(self) -> dict[str, Any]:
         """Devices and open sessions; nobody is asked for it."""
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
+        open_ = [s for s in self._sessions if s not in done]
+        devices = self.roster.devices
+        totals, browser = self._collector.totals, self._browser
         return {
             "record_prints": self.config.record_prints,
+            "discovery": {
+                "enabled": browser is not None,
+                "listening": browser is not None and browser.is_listening,
+                "problem": (browser.problem if browser else "") or None,
+            },
+            "known": {
+                origin: sum(device.origin == origin for device in devices)
+                for origin in ORIGINS
+            },
+            "totals": {
+                "videos": totals.videos,
+                "missing": totals.missing,
+                "bytes": totals.size_bytes,
+            },
             "devices": [
                 {
                     "name": device.name,
                     "address": str(device.address),
                     "origin": device.origin,
                 }
-                for device in self.roster.devices
+                for device in devices
             ],
-            "sessions": [summary(s) for s in self._sessions if s not in done],
+            "sessions": [summary(s) for s in open_[-MAX_SHOWN:]],
             "last": summary(done[-1]) if done else None,
         }
 
@@ -293,6 +313,7 @@ class MultiCamController:
         session.record.target = time.time() + delay_s
         self._sessions.append(session)
         self._starting = self._tasks.start("start", self._starter.start(session))
+        log_progress(session)
         await self._changed(session)
 
     async def _over(self, session: Session, outcome: str) -> None:
@@ -321,7 +342,7 @@ class MultiCamController:
         except DiskRefused as error:
             record.warning = str(error)
         record.phase, record.finished = Phase.DONE, time.time()
-        log.info("%s", message(session))
+        log_progress(session)
         await self._changed(session)
         await self._forget_old()
 
@@ -336,6 +357,7 @@ class MultiCamController:
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)
+        log_missing(session)
         self._notify(session_notice(session))
 
     def _progressed(self, session: Session, take: Take) -> None:

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 LIST_TIMEOUT_S = 30.0
+IS_IT_THERE = "is MultiCam open there, and the device in this network?"
 RETRY_DELAYS_S = (1.0, 2.0, 4.0)
 
 T = TypeVar("T")
@@ -121,7 +125,16 @@ async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 def _unavailable(address: Address, error: OSError) -> MultiCamUnavailable:
-    if isinstance(error, TimeoutError):
-        return MultiCamUnavailable(f"{address} does not answer")
-    reason = error.strerror or str(error) or type(error).__name__
-    return MultiCamUnavailable(f"{address}: {reason}")
+    """Why there is no connection, and what to look at."""
+    if isinstance(error, socket.gaierror):
+        words = f"{address}: the name is not known; write the device's address"
+    elif isinstance(error, ConnectionRefusedError):
+        words = f"nothing listens at {address}: is MultiCam open there?"
+    elif isinstance(error, TimeoutError):
+        words = f"{address} does not answer: {IS_IT_THERE}"
+    elif error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, None):
+        # asyncio's error for several addresses has no number.
+        words = f"there is no way to {address}: {IS_IT_THERE}"
+    else:
+        words = f"{address}: {os.strerror(error.errno).lower()}"
+    return MultiCamUnavailable(words)

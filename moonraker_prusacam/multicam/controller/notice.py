@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from .session import Phase, TakeState
@@ -13,11 +14,7 @@ from .session import Phase, TakeState
 if TYPE_CHECKING:
     from .session import Session, Take
 
-WORDS = {
-    Phase.RECORDING: "records",
-    Phase.COLLECTING: "collects the videos",
-    Phase.DONE: "is done",
-}
+log = logging.getLogger(__name__)
 
 
 def summary(session: Session) -> dict[str, Any]:
@@ -63,16 +60,46 @@ def progress_notice(session: Session, take: Take) -> dict[str, Any]:
 def message(session: Session) -> str:
     """One line for people."""
     record = session.record
-    there = sum(take.state is TakeState.COLLECTED for take in record.takes)
-    failed = [take.name for take in record.takes if take.state is TakeState.FAILED]
-    parts = [f"MultiCam {WORDS[record.phase]}"]
+    title, count = record.filename, len(record.takes)
     if record.phase is Phase.RECORDING:
-        parts.append(f"{len(record.takes)} devices")
-    else:
-        parts.append(f"{there} of {len(record.takes)} videos are there")
-    if failed:
-        parts.append(f"not of {', '.join(failed)}")
-    return ": ".join([parts[0], ", ".join(parts[1:])])
+        what = f" {title}" if title else ""
+        return f"MultiCam records{what} with {_many(count, 'device')}"
+    there = sum(take.state is TakeState.COLLECTED for take in record.takes)
+    count -= sum(take.state is TakeState.TWIN for take in record.takes)
+    names = [take.name for take in missing(session)]
+    lacking = f", not of {', '.join(names)}" if names else ""
+    videos = f"{there} of {_many(count, 'video')} there{lacking}"
+    if record.phase is Phase.COLLECTING:
+        what = f" of {title}" if title else ""
+        return f"MultiCam collects the videos{what}: {videos}"
+    what = f" with {title}" if title else ""
+    return f"MultiCam is done{what}: {videos}"
+
+
+def missing(session: Session) -> list[Take]:
+    """Those that give no video."""
+    return [take for take in session.record.takes if take.state is TakeState.FAILED]
+
+
+def log_progress(session: Session) -> None:
+    """What the log tells at the begin and at the end."""
+    log.info("%s", message(session))
+    for take in session.record.takes:
+        if take.warning and take.state is TakeState.COLLECTED:
+            log.info("MultiCam: the video of %s: %s", take.name, take.warning)
+
+
+def log_missing(session: Session) -> None:
+    """Each device that gives no video, once."""
+    lacking = missing(session)
+    for take in lacking:
+        if take.name not in session.told_missing:
+            log.warning("MultiCam: no video of %s: %s", take.name, take.reason)
+    session.told_missing = {take.name for take in lacking}
+
+
+def _many(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _take(take: Take, target: float | None) -> dict[str, Any]:

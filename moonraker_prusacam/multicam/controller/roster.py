@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.multicam_options import Address, MultiCamSections
 
 MAX_ANNOUNCED = 64
+ORIGINS = ("section", "camera", "announced")
 
 
 @attrs.frozen
@@ -40,7 +41,7 @@ class OwnDevice:
 
 @attrs.frozen
 class Device:
-    """A device and where it was heard of: ``section``, ``camera`` or ``announced``."""
+    """A device and where it was heard of, one of ``ORIGINS``."""
 
     name: str
     address: Address

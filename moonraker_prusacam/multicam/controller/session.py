@@ -43,16 +43,17 @@ class Phase(enum.StrEnum):
 
 
 class TakeState(enum.StrEnum):
-    """How far a device's part is; the last two are ends."""
+    """How far a device's part is; the last three are ends."""
 
     ORDERED = "ordered"  # it may record, or not know of it
     RECORDING = "recording"  # it said so after the instant
     STOPPED = "stopped"  # its file is final, and is to be fetched
     COLLECTED = "collected"
     FAILED = "failed"
+    TWIN = "twin"  # of another one: the same device has two names
 
 
-ENDS = frozenset({TakeState.COLLECTED, TakeState.FAILED})
+ENDS = frozenset({TakeState.COLLECTED, TakeState.FAILED, TakeState.TWIN})
 
 
 @attrs.define(kw_only=True)
@@ -159,6 +160,10 @@ class Session(RecordFolder[SessionRecord]):
     record_class = SessionRecord
     record_name = RECORD
     error = MultiCamError
+
+    def __init__(self, path: Path, record: SessionRecord) -> None:
+        super().__init__(path, record)
+        self.told_missing: set[str] = set()  # whom the log has named
 
     @classmethod
     def create(cls, sessions_path: Path, **known: Any) -> Session:

@@ -15,9 +15,6 @@ import ipaddress
 import logging
 from typing import TYPE_CHECKING
 
-from zeroconf import Error as ZeroconfError
-from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
-
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.multicam.host_addresses import host_addresses
 from moonraker_prusacam.multicam.protocol.constants import (
@@ -28,6 +25,8 @@ from moonraker_prusacam.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from zeroconf.asyncio import AsyncZeroconf
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +79,12 @@ class Announcement:
         await self._withdraw()
 
     async def _run(self) -> None:
+        # Loaded for those who want it: it takes a while on a small board.
+        try:
+            from zeroconf import Error as ZeroconfError
+        except ImportError as error:
+            self._state_log.report(f"zeroconf cannot be loaded ({error})")
+            return
         while True:
             pause_s = self.look_s
             try:
@@ -97,6 +102,8 @@ class Announcement:
         if not addresses:
             self._state_log.report("waits for the network", logging.INFO)
             return
+        from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
+
         info = AsyncServiceInfo(
             SERVICE_TYPE,
             f"{SERVICE_NAME_PREFIX}{self._device_id}.{SERVICE_TYPE}",
@@ -115,6 +122,8 @@ class Announcement:
         zeroconf, self._zeroconf, self._announced = self._zeroconf, None, []
         if zeroconf is None:
             return
+        from zeroconf import Error as ZeroconfError
+
         try:
             async with asyncio.timeout(FAREWELL_TIMEOUT_S):
                 await zeroconf.async_unregister_all_services()

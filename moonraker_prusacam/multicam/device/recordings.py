@@ -52,11 +52,23 @@ class Recorded:
         return self.path.name
 
 
+@attrs.frozen
+class Kept:
+    """How many recordings there are, and what they take."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+
 class Recordings:
-    """The folder of one device. All methods block on the disk, and raise OSError."""
+    """The folder of one device. All methods block on the disk, and raise OSError.
+
+    ``kept`` is what was there when the folder was last looked at.
+    """
 
     def __init__(self, folder: Path, device_id: str) -> None:
         self.folder = folder
+        self.kept = Kept()
         self._device_id = device_id
 
     def recover(self) -> list[Recorded]:
@@ -81,6 +93,7 @@ class Recordings:
                 continue
             found.append(self.publish(part))
             log.warning("The recording %s was cut short", found[-1].file_name)
+        self.all()
         return found
 
     def part(self, begin_s: float) -> Path:
@@ -112,6 +125,7 @@ class Recordings:
                 recorded = _recorded(self.folder / entry.name, entry.stat())
                 if recorded is not None:
                     found.append(recorded)
+        self.kept = Kept(len(found), sum(each.size_bytes for each in found))
         return sorted(found, key=lambda each: (-each.begin_s, each.file_id))
 
     def find(self, *keys: str | None) -> Recorded:
@@ -134,6 +148,7 @@ class Recordings:
                 each.path.unlink(missing_ok=True)
                 removed.append(each.file_name)
         if removed:
+            self.all()
             log.info("Removed the oldest recordings: %s", ", ".join(removed))
         return removed
 

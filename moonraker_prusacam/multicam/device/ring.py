@@ -63,6 +63,18 @@ class FrameRing:
         """The number that the next frame gets; they count from 0 without gaps."""
         return self._number
 
+    @property
+    def frames(self) -> int:
+        """How many are kept now."""
+        return len(self._frames)
+
+    @property
+    def span_s(self) -> float:
+        """From the first octet of the oldest one to that of the newest."""
+        if not self._frames:
+            return 0.0
+        return (self._frames[-1].first_ns - self._frames[0].first_ns) / NS
+
     @contextmanager
     def follow(self, camera: Camera) -> Iterator[None]:
         """Take every frame of ``camera`` in this block, and have it run."""

@@ -15,6 +15,7 @@ Each answer is one write: today's controllers read it as one piece.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 32
+STREAMERS = {8080: ": crowsnest and other streamers have that one"}
 IDLE_TIMEOUT_S = 60.0
 """For a whole command: who sends it drop by drop gets no more."""
 
@@ -65,6 +67,7 @@ class DeviceServer:
         self._tasks = TaskOwner(f"multicam:{responder.device_id}")
         self._waiting: dict[asyncio.StreamWriter, None] = {}  # the longest first
         self._refused_log = StateLog(log, f"MultiCam device {responder.device_id}")
+        self.refused = 0
         self.idle_timeout_s = IDLE_TIMEOUT_S
         self.stall_timeout_s = DOWNLOAD_STALL_TIMEOUT
 
@@ -85,9 +88,13 @@ class DeviceServer:
                 self._accept, self._host, self._port, limit=READ_BYTES
             )
         except OSError as error:
-            reason = error.strerror or str(error)
+            # asyncio's words for what the system says are longer, and say no more.
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
             where = f"{self._host}, port {self._port}"
-            raise MultiCamUnavailable(f"cannot listen at {where}: {reason}") from error
+            words = f"cannot listen at {where}: {reason}"
+            if error.errno == errno.EADDRINUSE:
+                words += f"; set another 'port'{STREAMERS.get(self._port, '')}"
+            raise MultiCamUnavailable(words) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def aclose(self) -> None:
@@ -101,9 +108,11 @@ class DeviceServer:
     ) -> None:
         address = peer_address(writer.get_extra_info("peername"))
         if address not in self._networks:
+            self.refused += 1
             self._refused_log.report(f"refuses {address}: not in 'networks'")
             writer.transport.abort()
         elif len(self._tasks) >= MAX_CONNECTIONS and not self._make_room():
+            self.refused += 1
             writer.transport.abort()
         else:
             self._tasks.start(f"peer {address}", self._serve(reader, writer))

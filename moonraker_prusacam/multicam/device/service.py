@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from moonraker_prusacam.kernel_clock import ClockState
     from moonraker_prusacam.multicam_options import MultiCamCameraConfig
 
+    from .ring import FrameRing
+
 log = logging.getLogger(__name__)
 
 RETRY_S = 10.0
@@ -108,7 +110,15 @@ class DeviceService:
             "problem": self._problem or None,
             "announced_at": announcement.announced if announcement else [],
             "connections": server.connections if server is not None else 0,
+            "refused": server.refused if server is not None else 0,
             "clock_synchronized": clock.is_synchronized,
+            "pre_roll": None if device is None else _pre_roll(device.ring),
+            "recordings": None
+            if device is None
+            else {
+                "files": device.recordings.kept.files,
+                "bytes": device.recordings.kept.size_bytes,
+            },
             "recording": None
             if recording is None
             else {
@@ -170,3 +180,13 @@ class DeviceService:
         addresses = functools.partial(addresses_of, self.config.host)
         self._announcement = Announcement(self._device_id, port, addresses)
         self._announcement.start()
+
+
+def _pre_roll(ring: FrameRing) -> dict[str, Any]:
+    """What is kept from before an order."""
+    return {
+        "frames": ring.frames,
+        "bytes": ring.size_bytes,
+        "limit_bytes": ring.limit_bytes,
+        "span_s": round(ring.span_s, 2),
+    }
