@@ -106,7 +106,8 @@ class SyncedRecording:
             if (bound := ipaddress.ip_address(host)).is_unspecified:
                 host = "127.0.0.1" if bound.version == 4 else "::1"
             address = Address(host, port)
-            yield OwnDevice(device.config.camera, address, device.announced_as)
+            name, announced_as = device.config.camera, device.announced_as
+            yield OwnDevice(name, address, announced_as, device.recorded)
 
 
 def _tools(config: Config, timelapse: Timelapse | None) -> VideoTools:

@@ -32,7 +32,7 @@ SPEED = 6.0
 PRINT_TIMEOUT_S = 90.0
 FILE = 'it\'s a 100% "vase" 🚀.gcode'
 PHONES = ("iphone", "android", "published")
-SOON = "delay: 0.5\n"
+SOON = "delay: 0.5\nencode: False\n"
 BY_HAND = "record_prints: False\ndelay: 5\n"
 
 
@@ -117,6 +117,10 @@ async def test_print_is_recorded_by_all_and_its_videos_are_beside_the_timelapse(
                 told_s, doubt_s = device["offset_s"], device["uncertainty_s"]
                 # A device takes its first frame within one interval of the instant.
                 assert told_s - doubt_s <= true_s <= told_s + doubt_s + 1 / PHONE_FPS
+        # One file with two names: a card has no room for a copy.
+        folder = stand.data_path / "prusacam" / "multicam" / CAMERA
+        (kept,) = await asyncio.to_thread(lambda: list(folder.glob("*.mp4")))
+        assert kept.samefile(stand.data_path / "timelapse" / videos[CAMERA])
         for name, phone in stand.phones.items():
             assert phone.complaints == [], name
 

@@ -30,6 +30,7 @@ from . import orders
 from .delivery import is_published, publish_take
 from .download import Download
 from .exchange import retried
+from .own_file import take_over
 from .part_file import broken_part
 from .session import TakeState
 from .turns import OPEN
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.multicam_options import MultiCamConfig
 
+    from .roster import Roster
     from .session import Session, Take
     from .turns import Turns
 
@@ -74,7 +76,7 @@ class Totals:
 class Collector:
     """Ends takes; ``changed`` is told of each step of one, and saves the session.
 
-    ``locate`` tells a take where its device is now.
+    ``roster`` knows where devices are now, and which are of this host.
     """
 
     def __init__(
@@ -85,11 +87,12 @@ class Collector:
         turns: Turns,
         changed: Callable[[Session], Awaitable[None]],
         progressed: Callable[[Session, Take], None],
-        locate: Callable[[Take], None],
+        roster: Roster,
         rate: Callable[[], float],
     ) -> None:
         self._config = config
-        self._locate = locate
+        self._roster = roster
+        self._rate = rate
         self._sessions_path = sessions_path
         self._videos_path = videos_path
         self._turns = turns
@@ -143,7 +146,7 @@ class Collector:
 
     async def _step(self, session: Session, take: Take) -> None:
         """Take the take one state further; raises MultiCamError or DiskRefused."""
-        self._locate(take)
+        self._roster.locate(take)
         if take.state is TakeState.STOPPED:
             await self._fetch_in_turn(session, take)
             return
@@ -211,11 +214,14 @@ class Collector:
             take.received_bytes, take.size_bytes = received_bytes, size_bytes
             self._progressed(session, take)
 
-        fetched = await retried(
-            lambda: self._downloads.fetch(
-                take.address, recording, session.part(take), progressed
+        part, fetched = session.part(take), None
+        own = await asyncio.to_thread(self._roster.own_file, take)
+        if own is not None:
+            fetched = await take_over(own, part, self._rate, progressed)
+        if fetched is None:
+            fetched = await retried(
+                lambda: self._downloads.fetch(take.address, recording, part, progressed)
             )
-        )
         if take.told_bytes and take.told_bytes != fetched.size_bytes:
             take.warning = take.warning or (
                 f"it told of {take.told_bytes} octets and sent {fetched.size_bytes}"

@@ -102,7 +102,7 @@ class MultiCamController:
             turns,
             self._changed,
             self._progressed,
-            self.roster.locate,
+            self.roster,
             lambda: PRINTING_BYTES_S if self._printing is not None else 0.0,
         )
         self._workshop: Workshop | None = None

@@ -146,7 +146,7 @@ class Download:
         progress: Callable[[int, int], None],
     ) -> None:
         """The file's octets to the disk, a few at a time."""
-        pace = _Pace()
+        pace = Pace()
         held = bytearray()
         progress(0, size_bytes)
         try:
@@ -166,7 +166,7 @@ class Download:
         progress(size_bytes, size_bytes)
 
 
-class _Pace:
+class Pace:
     """How fast octets come: neither slower than is of any use, nor too fast."""
 
     def __init__(self) -> None:

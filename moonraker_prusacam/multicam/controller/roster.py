@@ -23,6 +23,7 @@ from .session import Take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from moonraker_prusacam.multicam_options import Address, MultiCamSections
 
@@ -30,13 +31,21 @@ MAX_ANNOUNCED = 64
 ORIGINS = ("section", "camera", "announced")
 
 
+def _nothing(file_id: str | None, file_name: str | None) -> Path | None:
+    """No file of this host."""
+
+
 @attrs.frozen
 class OwnDevice:
-    """A camera of ours; others hear of it by ``announced_as``."""
+    """A camera of ours; others hear of it by ``announced_as``.
+
+    ``recorded`` finds the file of a recording by its id or its name, and blocks.
+    """
 
     name: str
     address: Address
     announced_as: str = ""
+    recorded: Callable[[str | None, str | None], Path | None] = _nothing
 
 
 @attrs.frozen
@@ -100,6 +109,13 @@ class Roster:
             )
             for name, device in self._named().items()
         ]
+
+    def own_file(self, take: Take) -> Path | None:
+        """The file of a recording by a camera of ours; blocks."""
+        for own in self._own():
+            if own.address == take.address:
+                return own.recorded(take.file_id, take.file_name)
+        return None
 
     def locate(self, take: Take) -> None:
         """Correct the address of a device that has another one by now."""

@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.disk import DiskGuard
-from moonraker_prusacam.errors import MultiCamUnavailable
+from moonraker_prusacam.errors import MultiCamUnavailable, RecordingNotFound
 from moonraker_prusacam.kernel_clock import read_clock
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.multicam.protocol.constants import SERVICE_NAME_PREFIX
@@ -94,6 +94,15 @@ class DeviceService:
     def announced_as(self) -> str:
         """The name of its instance in mDNS, once it has an id."""
         return f"{SERVICE_NAME_PREFIX}{self._device_id}" if self._device_id else ""
+
+    def recorded(self, *keys: str | None) -> Path | None:
+        """The file that any of ``keys`` is id or name of; blocks."""
+        if self.device is None:
+            return None
+        try:
+            return self.device.recordings.find(*keys).path
+        except (RecordingNotFound, OSError):
+            return None
 
     def status(self) -> dict[str, Any]:
         """What there is to know about it, for the status of the engine."""
