@@ -119,9 +119,9 @@ def _lines(session: dict[str, Any]) -> list[str]:
         lines.append(f"  {session['warning']}")
     for device in session["devices"]:
         told = [device["state"], device["video"], device["reason"], device["warning"]]
-        told.append(_work("H.264", device["encoding"]))
+        told.append(_work("H.264", device.get("encoding")))
         lines.append(f"  {device['name']}: {'; '.join(filter(None, told))}")
-    if session["video"]:
+    if session.get("video"):
         lines.append(f"  {_work('side by side', session['video'])}")
     return lines
 

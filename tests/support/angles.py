@@ -26,6 +26,7 @@ from moonraker_prusacam.multicam.controller.delivery import (
     write_session_sidecar,
 )
 from moonraker_prusacam.multicam.controller.rendering.tools import VideoTools
+from moonraker_prusacam.multicam.controller.rendering.work import Work
 from moonraker_prusacam.multicam.controller.session import (
     OUR_TYPE,
     Phase,
@@ -138,6 +139,7 @@ class Collected:
     offset_s: float | None
     name: str = ""
     is_ours: bool = False
+    must_encode: bool = False
 
 
 async def session_of(
@@ -153,10 +155,9 @@ def _session(
     takes = []
     for number, one in enumerate(collected):
         take = Take(name=one.name or f"cam{number}", host="127.0.0.1", port=1)
-        take.clock_offset_s = 0.0 if one.offset_s is None else -one.offset_s
+        take.clock_offset_s = 0.0
+        take.begins = None if one.offset_s is None else TARGET + one.offset_s
         take.is_offset_unknown = one.offset_s is None
-        if one.offset_s is not None:
-            take.begins = TARGET + one.offset_s
         take.device_type = OUR_TYPE if one.is_ours else ""
         takes.append(take)
     session = Session.create(
@@ -173,6 +174,7 @@ def _session(
         one.video.rename(session.part(take))
         publish_take(session, take, videos)
         take.state = TakeState.COLLECTED
+        take.encoding = Work() if one.must_encode else None
     session.record.phase, session.record.finished = Phase.DONE, time.time()
     write_session_sidecar(session, videos)
     session.save()

@@ -132,7 +132,8 @@ class Peer:
                 {**self.status("ready"), "isRecording": False, "files": files}
             )
         if name == "GET_VIDEO":
-            return self.framed()
+            asked = None if self.is_v1 else command.get("fileName")
+            return self.framed(**({"fileName": asked} if asked else {}))
         return encoded(self.status("recording" if self.is_recording else "ready"))
 
     def status(self, status: str) -> dict[str, Any]:

@@ -265,6 +265,34 @@ async def test_session_when_killed_before_its_instant_was_on_disk_then_gets_one(
             assert made.device(0)["state"] == "recording"
 
 
+@pytest.mark.parametrize("has_file", [True, False])
+async def test_device_when_it_restarts_with_the_host_then_it_begins_again(
+    tmp_path: Path, has_file: bool
+) -> None:
+    async with Peer() as peer:
+        async with bench(tmp_path, peer) as made:
+            await made.event("started", PRINTING)
+            await made.started()
+        peer.is_recording = False
+        peer.file_name = "first.mp4" if has_file else None
+        async with bench(tmp_path, peer) as made:
+            await made.event("sync", attrs.evolve(PRINTING, total_duration_s=0.1))
+            await made.until(lambda: peer.said("START_RECORDING") == 2)
+            await made.until(lambda: peer.is_recording)
+            await made.until(
+                lambda: made.session["devices"][-1]["state"] == "recording"
+            )
+            await made.event("complete", COMPLETE)
+            await made.done()
+        assert not peer.is_recording
+    devices = made.session["devices"]
+    assert [device["state"] for device in devices] == ["collected"] * len(devices)
+    assert [device["name"] for device in devices] == (
+        ["device0", "device0 2"] if has_file else ["device0"]
+    )
+    assert devices[-1]["late_s"] > 0
+
+
 async def test_offsets_when_the_clock_is_set_meanwhile_then_nobody_knows_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

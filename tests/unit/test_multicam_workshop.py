@@ -82,12 +82,14 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workshop_module, "LOOK_S", 0.05)
 
 
-async def own(folder: Path, length_s: float = 2.0) -> Session:
+async def own(
+    folder: Path, length_s: float = 2.0, *, must_encode: bool = False
+) -> Session:
     """A session with a recording of a camera of ours."""
     path = await asyncio.to_thread(
         record, folder / "own.mp4", uneven(0.0, length_s), (160, 120)
     )
-    angles = [Collected(path, 0.0, "bed")]
+    angles = [Collected(path, 0.0, "bed", must_encode=must_encode)]
     return await session_of(folder / "sessions", folder / "videos", angles, length_s)
 
 
@@ -98,16 +100,13 @@ async def times_of(video: Path) -> FrameTimes:
 async def test_recording_when_encoded_then_browsers_play_it_and_times_are_the_same(
     tmp_path: Path,
 ) -> None:
-    session = await own(tmp_path)
+    session = await own(tmp_path, must_encode=True)
     video = tmp_path / "videos" / str(session.record.takes[0].video)
     before = await times_of(video)
     recorded = await asyncio.to_thread(video.read_bytes)
     content = await asyncio.to_thread(read_sidecar, video)
     await asyncio.to_thread(save_sidecar, video, content | {"pinned": True})
     async with studio(tmp_path, ONLY_ENCODE) as made:
-        # Nobody has said so yet: what is collected by an older version stays.
-        assert not made.session["devices"][0]["encoding"]
-        await made.controller.collect(session.record.id)
         await made.over()
         assert made.session["devices"][0]["encoding"]["state"] == "done"
         assert made.controller.sessions[-1]["video"] is None
@@ -136,7 +135,7 @@ async def test_recording_when_encoded_then_browsers_play_it_and_times_are_the_sa
 async def test_recording_when_ffmpeg_fails_then_it_stays_as_it_is(
     tmp_path: Path,
 ) -> None:
-    session = await own(tmp_path)
+    session = await own(tmp_path, must_encode=True)
     video = tmp_path / "videos" / str(session.record.takes[0].video)
     before = await asyncio.to_thread(video.read_bytes)
     broken = await asyncio.to_thread(
@@ -145,7 +144,6 @@ async def test_recording_when_ffmpeg_fails_then_it_stays_as_it_is(
     encoders = Encoders(tmp_path / "ffmpeg", tmp_path / "work")
     assert broken.program == str(tmp_path / "ffmpeg")
     async with studio(tmp_path, ONLY_ENCODE, encoders=encoders) as made:
-        await made.controller.collect(session.record.id)
         await made.over()
         work = made.session["devices"][0]["encoding"]
     assert work["state"] == "failed"
@@ -159,7 +157,7 @@ async def test_recording_when_ffmpeg_fails_then_it_stays_as_it_is(
 async def test_recording_when_the_kill_came_after_the_rename_then_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = await own(tmp_path)
+    session = await own(tmp_path, must_encode=True)
     video = tmp_path / "videos" / str(session.record.takes[0].video)
 
     def killed(_: encoding_module.Encoding) -> None:
@@ -168,8 +166,6 @@ async def test_recording_when_the_kill_came_after_the_rename_then_it_is_told(
     with monkeypatch.context() as patch:
         patch.setattr(encoding_module.Encoding, "_tell", killed)
         async with studio(tmp_path, ONLY_ENCODE) as made:
-            await made.controller.collect(session.record.id)
-            await made.until(lambda: made.session["devices"][0]["encoding"])
             async with asyncio.timeout(TIMEOUT_S):
                 while (await times_of(video)).codec == JPEG:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)

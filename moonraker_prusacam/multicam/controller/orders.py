@@ -45,6 +45,10 @@ POLL_S = 2.0  # while a device makes its file final
 CREATION_SLACK_S = 5.0
 """A file of this session may have been created so long before the order."""
 BUSY = frozenset({DeviceStatus.RECORDING, DeviceStatus.STOPPING})
+# For the instant; the oldest phones of one kind say no more while they record.
+WAITING = frozenset(
+    {DeviceStatus.SCHEDULED_RECORDING_ACCEPTED, DeviceStatus.COMMAND_RECEIVED}
+)
 
 GROSS_S = 1.0
 """A clock that is further off ours is told the instant in its own time."""
@@ -93,6 +97,22 @@ async def verify(take: Take, target: float) -> None:
         _note_trouble(take, error)
 
 
+async def has_ended(take: Take, ordered: float) -> bool:
+    """Whether a device that recorded does so no more, as after a restart of its own.
+
+    Then its file is known, if it has one. False where nobody knows.
+    """
+    try:
+        told = (await retried(lambda: ask_status(take.address))).answer
+        if _records(told) or told.status in WAITING:
+            return False
+        await _find(take, ordered, None)
+    except MultiCamError as error:
+        log.info("MultiCam device %s: %s", take.name, error)
+        return False
+    return True
+
+
 async def stop(
     take: Take,
     ordered: float,
@@ -124,7 +144,7 @@ async def _end(take: Take, timeout_s: float) -> None:
         raise MultiCamUnavailable(f"{take.address} is another device by now")
     if told.status == DeviceStatus.STOPPING:
         await _wait_until_stopped(take, timeout_s)
-    elif _records(told) or told.status == DeviceStatus.SCHEDULED_RECORDING_ACCEPTED:
+    elif _records(told) or told.status in WAITING:
         try:
             command = CommandMessage.stop_recording()
             answer = (await ask(take.address, command, timeout_s)).answer
@@ -176,7 +196,6 @@ async def _told_well(take: Take) -> StatusResponse:
 
 
 def _has_begun(take: Take, answer: StatusResponse) -> bool:
-    # The oldest phones of one kind say no more while they record.
     if not (_records(answer) or answer.status == DeviceStatus.COMMAND_RECEIVED):
         return False
     take.state, take.reason = TakeState.RECORDING, ""

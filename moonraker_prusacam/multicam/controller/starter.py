@@ -17,18 +17,21 @@ from typing import TYPE_CHECKING
 from moonraker_prusacam.errors import MultiCamError
 
 from . import orders
-from .session import TakeState
+from .session import Take, TakeState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from moonraker_prusacam.multicam_options import MultiCamConfig
 
-    from .session import Session, Take
+    from .session import Session
     from .turns import Turns
 
 STEP_S = 0.1
 """What a clock that is kept right never moves at once."""
+
+MAX_TAKES = 128
+"""Of one session: an engine that dies again and again must not fill its record."""
 
 CLOCK_WAS_SET = "the clock of this host was set meanwhile, so nobody knows the offsets"
 
@@ -58,6 +61,10 @@ class Starter:
         record = session.record
         if record.target is None:  # a kill was faster than the disk
             record.target = time.time() + self._config.delay_s
+        if is_resumed:
+            await asyncio.gather(
+                *(self._look_after(session, take) for take in list(record.takes))
+            )
         waiting = [take for take in record.takes if take.state is TakeState.ORDERED]
         ahead_s = _ahead_of_monotonic_s()
         await asyncio.gather(
@@ -86,6 +93,32 @@ class Starter:
         if not take.is_over:
             await orders.verify(take, target)
         await self._changed(session)
+
+    async def _look_after(self, session: Session, take: Take) -> None:
+        """Have a device that was restarted with us begin again, as another take."""
+        record = session.record
+        if take.state is not TakeState.RECORDING or len(record.takes) >= MAX_TAKES:
+            return
+        self._locate(take)
+        async with self._turns.at(take.address):
+            if not await orders.has_ended(take, record.created):
+                return
+            again = Take(
+                name=take.name,
+                host=take.host,
+                port=take.port,
+                file_key=take.file_key,
+            )
+            if take.recording is None:
+                record.takes[record.takes.index(take)] = again
+                return
+            take.state = TakeState.STOPPED
+            names = {each.name for each in record.takes}
+            number = 2
+            while again.name in names:
+                again.name = f"{take.name} {number}"
+                number += 1
+            record.takes.append(again)
 
     async def _stop(self, session: Session, take: Take) -> None:
         """End what belongs to the session before, which its collector fetches."""
