@@ -129,11 +129,12 @@ def _lines(session: dict[str, Any]) -> list[str]:
 def _session_row(session: dict[str, Any]) -> list[str]:
     devices = session["devices"]
     there = sum(device["state"] == "collected" for device in devices)
+    twins = sum(device["state"] == "twin" for device in devices)
     return [
         session["id"],
         date(session["created"]),
         session["state"],
-        f"{there} of {len(devices)} videos",
+        f"{there} of {len(devices) - twins} videos",
         _works(session),
         session["filename"] or "-",
         session["warning"],

@@ -10,6 +10,7 @@ names as he likes, and each would be a time series for ever.
 
 from __future__ import annotations
 
+from moonraker_prusacam.multicam.controller.rendering.work import WorkState
 from moonraker_prusacam.multicam.controller.session import Phase, TakeState
 from moonraker_prusacam.multicam.protocol import DeviceStatus
 
@@ -58,6 +59,26 @@ SESSION = {
     ),
     "devices.*.size_bytes": gauge(
         "prusacam_multicam_length_bytes", "Whole size of those videos"
+    ),
+    "devices.*.encoding.state": Row(
+        Kind.STATE,
+        "prusacam_multicam_encodings",
+        "Videos that are made H.264, by how far they are",
+        states=tuple(WorkState),
+    ),
+    "devices.*.encoding.progress": gauge(
+        "prusacam_multicam_encoding_ratio", "How much of the furthest is", largest=True
+    ),
+    "video.state": Row(
+        Kind.STATE,
+        "prusacam_multicam_side_by_side",
+        "Videos of all angles, by how far they are",
+        states=tuple(WorkState),
+    ),
+    "video.progress": gauge(
+        "prusacam_multicam_side_by_side_ratio",
+        "How much of the furthest is",
+        largest=True,
     ),
 }
 

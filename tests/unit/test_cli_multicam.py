@@ -140,11 +140,13 @@ def test_lines_when_a_device_is_hostile_then_shown_without_harm(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     device = {"name": "t", "state": "failed", "video": None, "warning": ""}
+    device |= {"encoding": None}
     session = {
         "id": "1",
         "filename": "",
         "state": "done",
         "warning": "",
+        "video": None,
         "devices": [{**device, "reason": "\x1b]0;x\x07\u202e"}],
     }
     asked = Asked("multicam", tmp_path / "x", tmp_path / "y", as_json=False)

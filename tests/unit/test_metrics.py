@@ -90,6 +90,7 @@ PRUSA_JOB = {
     "advice": "",
     "warning": "",
 }
+WORK = {"state": "rendering", "progress": 0.25, "reason": "", "video": "cube.mp4"}
 DOWNLOAD = {
     "url": "http://127.0.0.1/",
     "received_bytes": 10,
@@ -187,6 +188,10 @@ async def busy_status(folder: Path) -> dict[str, Any]:
     prusa["jobs"] = [PRUSA_JOB | DOWNLOAD, second]
     prusa["last"] = {**PRUSA_JOB, "state": "done"}
     multicam = told["multicam"]
+    (session,) = multicam["sessions"]
+    session["video"] = WORK
+    for device in session["devices"]:
+        device["encoding"] = {**WORK, "progress": 0.5}
     multicam["last"] = {**multicam["sessions"][0], "state": "done"}
     multicam["cameras"][0]["announced_at"] = ["192.168.1.2"]
     told["connect"][0]["failures"] = {"network": 3, "server": 4}

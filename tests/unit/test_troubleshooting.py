@@ -131,7 +131,7 @@ def printer_texts() -> Iterator[Words]:
 MULTICAM_PARTS = (
     "kernel_clock.py",
     "synced_recording.py",
-    "multicam/controller/*.py",
+    "multicam/controller/**/*.py",
     "multicam/device/*.py",
     "multicam/protocol/answers.py",
     "multicam/protocol/framing.py",
@@ -188,6 +188,7 @@ NO_TROUBLE = (
     "… may record and fetch without a password",
     "everybody in the home network",
     "MultiCam devices in the network",
+    "the video of all angles",
     "wait for the network",
     "are listened for at …",
     "MultiCam is done…: …",
