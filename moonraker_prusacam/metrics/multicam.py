@@ -10,6 +10,7 @@ names as he likes, and each would be a time series for ever.
 
 from __future__ import annotations
 
+from moonraker_prusacam.multicam.controller.rendering.work import WorkState
 from moonraker_prusacam.multicam.controller.session import Phase, TakeState
 from moonraker_prusacam.multicam.protocol import DeviceStatus
 
@@ -58,6 +59,24 @@ SESSION = {
     ),
     "devices.*.size_bytes": gauge(
         "prusacam_multicam_length_bytes", "Whole size of those videos"
+    ),
+    "devices.*.encoding.state": Row(
+        Kind.STATE,
+        "prusacam_multicam_encodings",
+        "Videos of cameras of ours that become H.264",
+        states=tuple(WorkState),
+    ),
+    "devices.*.encoding.progress": gauge(
+        "prusacam_multicam_encodings_progress", "How far those are; 1: one whole video"
+    ),
+    "video.state": Row(
+        Kind.STATE,
+        "prusacam_multicam_renders",
+        "Videos of all angles",
+        states=tuple(WorkState),
+    ),
+    "video.progress": gauge(
+        "prusacam_multicam_renders_progress", "How far those are; 1: one whole video"
     ),
 }
 

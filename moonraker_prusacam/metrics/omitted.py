@@ -79,6 +79,8 @@ NOT_METRICS = {
                 for name in (
                     *("id", "filename", "outcome", "sidecar", "warning"),
                     *(f"devices.*.{told}" for told in ("video", "reason", "warning")),
+                    *(f"video.{told}" for told in ("video", "reason")),
+                    *(f"devices.*.encoding.{told}" for told in ("video", "reason")),
                 )
             ),
             *(

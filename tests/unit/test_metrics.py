@@ -187,6 +187,10 @@ async def busy_status(folder: Path) -> dict[str, Any]:
     prusa["jobs"] = [PRUSA_JOB | DOWNLOAD, second]
     prusa["last"] = {**PRUSA_JOB, "state": "done"}
     multicam = told["multicam"]
+    work = {"state": "rendering", "progress": 0.5, "reason": "", "video": None}
+    multicam["sessions"][0]["video"] = work
+    for device in multicam["sessions"][0]["devices"]:
+        device["encoding"] = work
     multicam["last"] = {**multicam["sessions"][0], "state": "done"}
     multicam["cameras"][0]["announced_at"] = ["192.168.1.2"]
     told["connect"][0]["failures"] = {"network": 3, "server": 4}
