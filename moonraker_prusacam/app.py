@@ -38,10 +38,10 @@ from .service import Supervisor
 from .status import camera_status, headline, hot_path
 from .synced_recording import SyncedRecording
 from .timelapse import JobState, Timelapse, summary
-from .timelapse.video import FFmpeg
-from .timelapse.video.poster import make_video_poster
 from .uploads import Uploads
 from .version import __version__
+from .video import FFmpeg
+from .video.poster import make_video_poster
 from .viewing import ViewingKey
 from .web import Access, StreamPump, WebServer
 from .web.pump import IMPLEMENTATION as PUMP
@@ -112,6 +112,7 @@ class Engine:
             self.cameras,
             lambda: self.videos_path,
             self._notifier("multicam.event"),
+            self.timelapse,
         )
         self.control = ControlServer(config.engine.socket_path, Methods(self).table)
         self._instance = uuid.uuid4().hex

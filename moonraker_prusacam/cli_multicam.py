@@ -80,6 +80,20 @@ def collect(asked: Asked, session: str | None) -> None:
     asked.show(answer, *_lines(answer["session"]))
 
 
+@multicam.command()
+@click.argument("session", required=False)
+@asking
+def render(asked: Asked, session: str | None) -> None:
+    """Make one video of all angles, aligned by time.
+
+    SESSION is an id, as 'list --sessions' shows it. Without one: the newest recording.
+    Nothing is rendered while a print runs; 'list --sessions' shows how far it is. A
+    video that is there already stays.
+    """
+    answer = asked.ask("render", session=session)
+    asked.show(answer, *_lines(answer["session"]))
+
+
 def status_lines(told: dict[str, Any]) -> list[str]:
     """What ``prusacam status`` says of it; nothing where it is not configured."""
     lines = []
@@ -105,7 +119,10 @@ def _lines(session: dict[str, Any]) -> list[str]:
         lines.append(f"  {session['warning']}")
     for device in session["devices"]:
         told = [device["state"], device["video"], device["reason"], device["warning"]]
+        told.append(_work("H.264", device.get("encoding")))
         lines.append(f"  {device['name']}: {'; '.join(filter(None, told))}")
+    if session.get("video"):
+        lines.append(f"  {_work('side by side', session['video'])}")
     return lines
 
 
@@ -117,9 +134,33 @@ def _session_row(session: dict[str, Any]) -> list[str]:
         date(session["created"]),
         session["state"],
         f"{there} of {len(devices)} videos",
+        _works(session),
         session["filename"] or "-",
         session["warning"],
     ]
+
+
+def _works(session: dict[str, Any]) -> str:
+    """What is made of the videos, but for what went well and is seen elsewhere."""
+    works = [_work("side by side", session["video"])]
+    for device in session["devices"]:
+        encoding = device["encoding"]
+        if encoding and encoding["state"] != "done":
+            works.append(_work(f"H.264 of {device['name']}", encoding))
+    return "; ".join(filter(None, works)) or "-"
+
+
+def _work(title: str, work: dict[str, Any] | None) -> str:
+    """How far a video is, and why it waits."""
+    if work is None:
+        return ""
+    state = work["state"]
+    if state == "rendering":
+        state = f"{work['progress']:.0%}"
+    told = [f"{title}: {state}", work["reason"]]
+    if title != "H.264" and work["state"] == "done":
+        told = [f"{title}: {work['video'] or state}"]
+    return ", ".join(filter(None, told))
 
 
 def _device_row(device: dict[str, Any]) -> list[str]:

@@ -11,6 +11,8 @@ trust the one that made the file. Source: ISO/IEC 14496-12.
 from __future__ import annotations
 
 import struct
+from array import array
+from bisect import bisect_right
 from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 READ = (b"tkhd", b"mdhd", b"hdlr", b"stsd", b"stts", b"stsz")
 MOST_BOX_BYTES = 16 << 20
+# Two days of 30 frames a second, and more.
+MOST_FRAMES = 6_000_000
+JPEG = "mjpeg"
+QUICKTIME_JPEGS = (b"jpeg", b"mjpa", b"mjpb")
+JPEG_OBJECT = 0x6C
 # A fragmented video of an hour has some thousands.
 MOST_BOXES = 100_000
 HEAD_BYTES = 16
@@ -67,11 +74,53 @@ class Track:
     headers: bytes
 
 
+@attrs.frozen(eq=False)
+class FrameTimes:
+    """When frames begin, in ticks of 1/``timescale`` s, in the order of decoding.
+
+    ``end`` is when the last one is over, ``codec`` what the pictures are; see
+    ``JPEG``.
+    """
+
+    codec: str
+    timescale: int
+    begins: array[int]
+    end: int
+
+    def seconds(self, ticks: int) -> float:
+        """The same in seconds."""
+        return ticks / self.timescale
+
+    @property
+    def last_s(self) -> float:
+        """When the last frame begins."""
+        return self.seconds(self.begins[-1])
+
+    def begin_of(self, time_s: float) -> float:
+        """When the frame began that is shown at ``time_s``; the first one before."""
+        ticks = int(max(0.0, time_s) * self.timescale)
+        return self.seconds(self.begins[max(0, bisect_right(self.begins, ticks) - 1)])
+
+    def passed(self, first: int, count: int) -> array[int]:
+        """The begins of ``count`` frames from number ``first``, since the first."""
+        some = self.begins[first : first + count]
+        return array("Q", (begin - some[0] for begin in some))
+
+
 def read_track(video: Path) -> Track:
     """The video track of ``video``; raises RenderError, and OSError."""
     with video.open("rb") as file:
         try:
             return _track(_boxes(file, 0, video.stat().st_size))
+        except MALFORMED as error:
+            raise RenderError(f"{video.name} is not a whole MP4") from error
+
+
+def read_times(video: Path) -> FrameTimes:
+    """When the frames of ``video`` are shown; raises RenderError, and OSError."""
+    with video.open("rb") as file:
+        try:
+            return _frame_times(_found(_boxes(file, 0, video.stat().st_size))[0])
         except MALFORMED as error:
             raise RenderError(f"{video.name} is not a whole MP4") from error
 
@@ -129,14 +178,7 @@ def _outer(file: BinaryIO, end: int) -> Iterator[bytes]:
 
 
 def _track(boxes: Iterable[tuple[bytes, bytes]]) -> Track:
-    first = b""
-    found: dict[bytes, bytes] = {}
-    for kind, payload in boxes:
-        if kind in (b"moov", b"mdat"):
-            first = first or kind
-        if kind == b"trak" and found.get(b"hdlr", b"")[8:12] != b"vide":
-            found = {}
-        found.setdefault(kind, payload)
+    found, first = _found(boxes)
     (samples,) = struct.unpack_from(">I", found[b"stsz"], 8)
     (timescale,) = struct.unpack_from(">I", *_times(found[b"mdhd"]))
     durations = _durations(found[b"stts"])
@@ -153,6 +195,61 @@ def _track(boxes: Iterable[tuple[bytes, bytes]]) -> Track:
         is_fast_start=first == b"moov",
         headers=_headers(found.get(b"stsd", b"")),
     )
+
+
+def _found(boxes: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], bytes]:
+    """The boxes of the video track, and which of moov and mdat comes first."""
+    first = b""
+    found: dict[bytes, bytes] = {}
+    for kind, payload in boxes:
+        if kind in (b"moov", b"mdat"):
+            first = first or kind
+        if kind == b"trak" and found.get(b"hdlr", b"")[8:12] != b"vide":
+            found = {}
+        found.setdefault(kind, payload)
+    return found, first
+
+
+def _frame_times(found: dict[bytes, bytes]) -> FrameTimes:
+    (samples,) = struct.unpack_from(">I", found[b"stsz"], 8)
+    (timescale,) = struct.unpack_from(">I", *_times(found[b"mdhd"]))
+    runs = _durations(found[b"stts"])
+    if not timescale or samples > MOST_FRAMES or samples != sum(n for n, _ in runs):
+        raise ValueError("the tables contradict each other")
+    begins, end = array("Q"), 0
+    for count, ticks in runs:
+        begins.extend(
+            range(end, end + count * ticks, ticks) if ticks else [end] * count
+        )
+        end += count * ticks
+    return FrameTimes(_codec(found[b"stsd"]), timescale, begins, end)
+
+
+def _codec(stsd: bytes) -> str:
+    """What ffmpeg would call it for JPEGs, else the four letters of the entry."""
+    kind = stsd[12:16]
+    at = stsd.find(b"esds")
+    is_jpeg = kind == b"mp4v" and at > 0 and _object_type(stsd[at + 8 :]) == JPEG_OBJECT
+    if is_jpeg or kind in QUICKTIME_JPEGS:
+        return JPEG
+    return kind.decode("latin-1")
+
+
+def _object_type(descriptor: bytes) -> int:
+    """The object type in an ES descriptor (ISO/IEC 14496-1); -1 where it has none."""
+    position, skipped = 0, {3: 3, 4: 0}
+    while position < len(descriptor):
+        tag = descriptor[position]
+        position += 1
+        while descriptor[position] & 0x80:
+            position += 1
+        position += 1
+        if tag == 4:
+            return descriptor[position]
+        if tag not in skipped:
+            return -1
+        position += skipped[tag]
+    return -1
 
 
 def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[bytes, bytes]]:

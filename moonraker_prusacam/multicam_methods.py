@@ -40,6 +40,7 @@ class MultiCamMethods:
             "start": self.start,
             "stop": self.stop,
             "collect": self.collect,
+            "render": self.render,
         }
         return {
             f"multicam.{name}": _telling(handler) for name, handler in methods.items()
@@ -76,12 +77,23 @@ class MultiCamMethods:
 
     async def collect(self, params: dict[str, Any]) -> dict[str, Any]:
         """Ask again for videos that did not come; the session."""
-        given = Parameters(params, "session")
-        identity = given.optional_text("session")
-        if identity is not None and not IDENTITY.fullmatch(identity):
-            raise refusal("'session' is not the id of a session")
+        identity = _session_in(params)
         session = await self._engine.multicam.required().collect(identity)
         return {"session": summary(session)}
+
+    async def render(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Make the video of all angles, once more if need be; the session."""
+        identity = _session_in(params)
+        session = await self._engine.multicam.required().render(identity)
+        return {"session": summary(session)}
+
+
+def _session_in(params: dict[str, Any]) -> str | None:
+    """The id of a session, None where none is given."""
+    identity = Parameters(params, "session").optional_text("session")
+    if identity is not None and not IDENTITY.fullmatch(identity):
+        raise refusal("'session' is not the id of a session")
+    return identity
 
 
 def _telling(handler: Handler) -> Handler:

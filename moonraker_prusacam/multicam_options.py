@@ -137,6 +137,26 @@ class MultiCamConfig:
     max_download_mb: int = option(
         integer(1, 1 << 20), "Larger videos are not taken, in megabytes", default=16384
     )
+    encode: bool = option(
+        boolean,
+        "Make H.264 of the recordings of cameras of ours, which browsers do not play "
+        "as they are; after the print, and whenever nobody needs the host",
+        default=True,
+    )
+    video: str = option(
+        choice("off", "side_by_side"),
+        "One video of all angles, aligned by time: `side_by_side`",
+        default="off",
+    )
+    video_height: int = option(
+        integer(240, 2160),
+        "Lines of that video; it fits into 16:9 of that height",
+        default=720,
+    )
+    video_fps: int = option(integer(1, 60), "Frames a second of that video", default=15)
+    video_names: bool = option(
+        boolean, "Write the name of its device on each picture", default=True
+    )
     reserve_mb: int = option(
         integer(0, 1 << 20),
         "Megabytes that a download leaves free on the disk; 0: 500, or 5 % "

@@ -10,14 +10,19 @@ of ours begins by the same message and the same clock as a phone.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from .errors import MultiCamRefused
 from .multicam.controller import MultiCamController
+from .multicam.controller.rendering.tools import VideoTools
 from .multicam.controller.roster import OwnDevice
 from .multicam.device.service import DeviceService
 from .multicam_options import Address
+from .orientation import UPRIGHT
+from .timelapse_options import TimelapseConfig
+from .video.encoders import Encoders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +30,9 @@ if TYPE_CHECKING:
 
     from .camera import Camera
     from .config import Config
+    from .timelapse import Timelapse
 
+SCRATCH = "multicam_work"
 NO_SECTION = "there is no [multicam] section in prusacam.conf"
 
 
@@ -38,6 +45,7 @@ class SyncedRecording:
         cameras: Mapping[str, Camera],
         videos_path: Callable[[], Path],
         notify: Callable[[dict[str, Any]], None],
+        timelapse: Timelapse | None = None,
     ) -> None:
         sections, state_path = config.multicam, config.engine.state_path
         self.devices = [
@@ -53,6 +61,7 @@ class SyncedRecording:
                 videos_path,
                 notify,
                 self._own,
+                _tools(config, timelapse),
             )
 
     async def start(self) -> None:
@@ -98,3 +107,25 @@ class SyncedRecording:
                 host = "127.0.0.1" if bound.version == 4 else "::1"
             address = Address(host, port)
             yield OwnDevice(device.config.camera, address, device.announced_as)
+
+
+def _tools(config: Config, timelapse: Timelapse | None) -> VideoTools:
+    """Videos are encoded as timelapses are, and after them."""
+    options = config.timelapse or TimelapseConfig()
+    cameras = {camera.name: camera.orientation for camera in config.cameras}
+    scratch = config.engine.state_path / SCRATCH
+
+    def occupied_by() -> str:
+        is_first = timelapse is not None and timelapse.is_rendering
+        return "it waits for a timelapse" if is_first else ""
+
+    return VideoTools(
+        encoders=Encoders(config.ffmpeg, scratch),
+        encoder=options.encoder,
+        crf=options.crf,
+        font=options.font,
+        klippy_path=config.klippy_path,
+        orientation_of=lambda name: cameras.get(name, UPRIGHT),
+        occupied_by=occupied_by,
+        turn=asyncio.Lock() if timelapse is None else timelapse.library.turn,
+    )

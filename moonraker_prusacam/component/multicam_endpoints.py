@@ -20,8 +20,8 @@ def start_params(arguments: dict[str, Any]) -> dict[str, Any]:
     return read(arguments, {"delay": number})
 
 
-def collect_params(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Params of ``multicam.collect``; raises ValueError."""
+def session_params(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Params of ``multicam.collect`` and ``multicam.render``; raises ValueError."""
     return read(arguments, {"session": text})
 
 
@@ -31,6 +31,7 @@ MULTICAM_ENDPOINTS = (
     ("GET", "multicam/sessions", "multicam.sessions", no_params),
     ("POST", "multicam/start", "multicam.start", start_params),
     ("POST", "multicam/stop", "multicam.stop", no_params),
-    ("POST", "multicam/collect", "multicam.collect", collect_params),
+    ("POST", "multicam/collect", "multicam.collect", session_params),
+    ("POST", "multicam/render", "multicam.render", session_params),
 )
 """Type of request, path below ``/server/prusacam``, method, and how to read it."""

@@ -18,7 +18,7 @@ import attrs
 from moonraker_prusacam.disk import MIN_FREE_BYTES, DiskGuard, DiskStage
 from moonraker_prusacam.errors import FfmpegMissing, RenderError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 
 from .finding import Finding, State
 

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from moonraker_prusacam.errors import EmulatorError, PrusacamError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 
 from .gcode_file import vase
 from .moonraker import moonraker_python

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
-from moonraker_prusacam.timelapse.video.staging import workspace
+from moonraker_prusacam.video import FFmpeg
+from moonraker_prusacam.video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -106,6 +106,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
         "server.prusacam.multicam.start",
         "server.prusacam.multicam.stop",
         "server.prusacam.multicam.collect",
+        "server.prusacam.multicam.render",
         "server.prusacam.printer.register",
         "server.prusacam.printer.unregister",
         "server.prusacam.printer.ready",

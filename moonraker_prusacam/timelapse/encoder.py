@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.errors import FfmpegMissing, RenderError
-from moonraker_prusacam.ffmpeg_program import find_ffmpeg
+from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.mp4 import read_track
+from moonraker_prusacam.video import EncodeSettings, FFmpeg, hold_segment, seal
+from moonraker_prusacam.video.codec import LIBX264, codec_named
+from moonraker_prusacam.video.encoders import Encoders
+from moonraker_prusacam.video.picture import inspect
+from moonraker_prusacam.video.staging import workspace
 
 from .look import Look, captions
 from .preview import pictures_of
 from .remake import configured
-from .video import EncodeSettings, FFmpeg, hold_segment, seal
-from .video.codec import LIBX264, codec_named
-from .video.hardware import choose_codec
-from .video.picture import inspect
-from .video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -36,13 +35,12 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.config import TimelapseConfig
     from moonraker_prusacam.mp4 import Track
+    from moonraker_prusacam.video import Segment
+    from moonraker_prusacam.video.picture import Size
 
     from .job import Contents, Job, StoredFrame
     from .look import Looks
     from .preview import LastPicture
-    from .video import Segment
-    from .video.codec import Codec
-    from .video.picture import Size
 
 log = logging.getLogger(__name__)
 
@@ -54,21 +52,12 @@ class Encoder:
         self, config: TimelapseConfig, looks: Looks, work_path: Path | None = None
     ) -> None:
         self.config = config
-        self._work_path = work_path
         self._looks = looks
-        self._ffmpeg: FFmpeg | None = None
-        self._chosen: dict[Size, Codec] = {}
-        self._is_hardware_broken = False
+        self._encoders = Encoders(config.ffmpeg, work_path)
 
     async def ffmpeg(self) -> FFmpeg:
         """The program; raises RenderError when there is none."""
-        if self._ffmpeg is None:
-            try:
-                program = await asyncio.to_thread(find_ffmpeg, self.config.ffmpeg)
-            except FfmpegMissing as error:
-                raise RenderError(str(error)) from error
-            self._ffmpeg = FFmpeg(program, self._work_path)
-        return self._ffmpeg
+        return await self._encoders.ffmpeg()
 
     def settings(self, job: Job) -> EncodeSettings:
         """What all segments of ``job`` have in common."""
@@ -136,7 +125,8 @@ class Encoder:
             log.warning(
                 "Timelapse: %s fails, libx264 goes on: %s", job.record.codec, error
             )
-            self._is_hardware_broken = job.record.must_remake = True
+            self._encoders.distrust()
+            job.record.must_remake = True
             await asyncio.to_thread(job.save)
             await self._make_again(job, contents)
             return await attempt(ffmpeg, self.settings(job))
@@ -157,25 +147,12 @@ class Encoder:
             record.codec = LIBX264.name  # of a version that knew no other
         elif record.codec is None:
             size = await asyncio.to_thread(_size_of_first, shown)
-            record.codec = (await self._choose(size)).name
+            codec = await self._encoders.choose(size, self.config.encoder)
+            record.codec = codec.name
         if record != before:
             # A disk that is too full for it gets room by the segment.
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(job.save)
-
-    async def _choose(self, size: Size | None) -> Codec:
-        """libx264, or what is better where that is wanted."""
-        if self.config.encoder != "auto" or self._is_hardware_broken or size is None:
-            return LIBX264
-        if size not in self._chosen:
-            width, height = size
-            ffmpeg = await self.ffmpeg()
-            choice = await choose_codec(ffmpeg, width=width, height=height)
-            for trial in choice.trials:
-                log.info("Timelapse: encoder %s: %s", trial.codec, trial.reason)
-            log.info("Timelapse: %s is used", choice.codec.name)
-            self._chosen[size] = choice.codec
-        return self._chosen[size]
 
     async def _make_again(self, job: Job, contents: Contents) -> None:
         """Encode the segments that are there with libx264."""

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from moonraker_prusacam.orientation import Orientation
-
-from .video import Caption, Inset
+from moonraker_prusacam.video import Caption, Inset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

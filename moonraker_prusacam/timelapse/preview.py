@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from moonraker_prusacam.errors import RenderError
-
-from .video.ffmpeg import file_url
-from .video.picture import inspect
+from moonraker_prusacam.video.ffmpeg import file_url
+from moonraker_prusacam.video.picture import inspect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from moonraker_prusacam.video import FFmpeg
+
     from .job import Contents, Job, StoredSegment
-    from .video import FFmpeg
 
 EXTRACT_TIMEOUT_S = 60.0
 LAST = "last.tmp.jpg"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.errors import TimelapseError
+from moonraker_prusacam.video.staging import remove_left
 
 from .job import Job, JobState, remove_stillborn
 from .retiming import WORK_PREFIX
 from .sealer import drop_leftovers
-from .video.staging import remove_left
 
 if TYPE_CHECKING:
     from pathlib import Path

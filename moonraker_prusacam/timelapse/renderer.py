@@ -27,6 +27,11 @@ from moonraker_prusacam.publishing import publish, publish_video
 from moonraker_prusacam.sidecar import read_sidecar, sidecar_path
 from moonraker_prusacam.tasks import TaskOwner
 from moonraker_prusacam.version import __version__
+from moonraker_prusacam.video import Tags, Timing, join
+from moonraker_prusacam.video.archive import write_archive
+from moonraker_prusacam.video.cut import cut
+from moonraker_prusacam.video.poster import make_poster
+from moonraker_prusacam.video.staging import workspace
 
 from .archived import unpack
 from .job import JobState, StoredSegment
@@ -35,23 +40,18 @@ from .preview import last_picture, pictures_of
 from .remake import ENDING, configured
 from .sealer import drop_leftovers
 from .sidecar import write_sidecar
-from .video import Tags, Timing, join
-from .video.archive import write_archive
-from .video.cut import cut
-from .video.poster import make_poster
-from .video.staging import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.video import FFmpeg, JoinResult
 
     from .encoder import Encoder
     from .job import Contents, Job, JobRecord
     from .look import Looks
     from .sealer import Sealer
-    from .video import FFmpeg, JoinResult
 
 log = logging.getLogger(__name__)
 

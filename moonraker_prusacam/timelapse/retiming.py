@@ -24,17 +24,17 @@ from moonraker_prusacam.naming import unused
 from moonraker_prusacam.publishing import publish
 from moonraker_prusacam.sidecar import PRODUCT, made_now, read_sidecar, save_sidecar
 from moonraker_prusacam.version import __version__
+from moonraker_prusacam.video import EncodeSettings, Tags, Timing, retime
+from moonraker_prusacam.video.codec import codec_named
 
 from .sidecar import described
-from .video import EncodeSettings, Tags, Timing, retime
-from .video.codec import codec_named
 
 if TYPE_CHECKING:
     from moonraker_prusacam.config import TimelapseConfig
+    from moonraker_prusacam.video import Retimed
 
     from .encoder import Encoder
     from .library import Library, Video
-    from .video import Retimed
 
 ENDING = "_retimed"
 MOST_CRF = 51

@@ -20,10 +20,10 @@ from moonraker_prusacam.durable import sync_directory
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.log import StateLog
 from moonraker_prusacam.tasks import TaskOwner
+from moonraker_prusacam.video import FRAMES_PER_SEGMENT
+from moonraker_prusacam.video.picture import inspect
 
 from .remake import configured
-from .video import FRAMES_PER_SEGMENT
-from .video.picture import inspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

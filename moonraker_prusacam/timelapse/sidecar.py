@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from moonraker_prusacam.video import JoinResult
+
     from .job import Job
-    from .video import JoinResult
 
 
 def write_sidecar(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from moonraker_prusacam.timelapse.video import (
+from moonraker_prusacam.video import (
     FRAMES_PER_SEGMENT,
     EncodeSettings,
     FFmpeg,

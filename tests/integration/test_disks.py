@@ -309,7 +309,7 @@ async def test_ffmpeg_when_it_is_broken_then_frames_stay_and_another_makes_the_v
     told: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    module = "moonraker_prusacam.timelapse.video"
+    module = "moonraker_prusacam.video"
     for name in ("segment.START_TIMEOUT_S", "segment.FRAME_TIMEOUT_S"):
         monkeypatch.setattr(f"{module}.{name}", 0.1)
     monkeypatch.setattr(f"{module}.picture.CHECK_TIMEOUT_S", 0.1)

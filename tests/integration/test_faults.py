@@ -14,7 +14,7 @@ import pytest
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import Stand
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -20,7 +20,7 @@ from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.multicam import Fault, FaultKind
 from moonraker_prusacam.emulator.stand import CAMERA, PHONE_FPS, Stand
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from moonraker_prusacam.emulator.camera import read_tag
 from moonraker_prusacam.emulator.gcode_file import vase
 from moonraker_prusacam.emulator.stand import CAMERA, Stand
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

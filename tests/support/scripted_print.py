@@ -38,8 +38,8 @@ from moonraker_prusacam.config import (
 from moonraker_prusacam.errors import FrameUnavailable
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse import JobState, Timelapse
-from moonraker_prusacam.timelapse.video import staging
-from moonraker_prusacam.timelapse.video.ffmpeg import file_url
+from moonraker_prusacam.video import staging
+from moonraker_prusacam.video.ffmpeg import file_url
 from tests.support.events import Events
 from tests.support.forked_runs import ForkedRuns, serve
 from tests.support.kill_points import KillPoints

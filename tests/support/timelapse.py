@@ -25,7 +25,7 @@ from moonraker_prusacam.errors import FrameUnavailable
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.print_job import PrintEvent, PrintEventKind, PrintState
 from moonraker_prusacam.timelapse import Timelapse
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 from tests.support import jpeg
 from tests.support.events import Events
 

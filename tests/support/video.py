@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam.mp4 import Track, read_track
-from moonraker_prusacam.timelapse.video.ffmpeg import FFmpeg, file_url
+from moonraker_prusacam.video.ffmpeg import FFmpeg, file_url
 from tests.support import jpeg
 
 if TYPE_CHECKING:

@@ -81,6 +81,13 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
             assert f"tripod: collected; {device['video']}" in await status()
             video = engine.videos_path / device["video"]
             assert await asyncio.to_thread(video.read_bytes) == VIDEO
+            # The peer's video is none that could be decoded.
+            assert "  side by side: " in await told("render")
+            async with asyncio.timeout(TIMEOUT_S):
+                while controller.sessions[0]["video"]["state"] != "failed":
+                    await told("list", "--sessions")
+            listed = await told("list", "--sessions")
+            assert "side by side: failed, there is no video to be shown" in listed
             done = await asyncio.to_thread(
                 prusacam, tmp_path, "multicam", "stop", "-c", file
             )
@@ -91,7 +98,7 @@ async def test_recording_when_done_by_commands_then_its_video_comes(
 async def test_commands_when_there_is_no_section_then_told(tmp_path: Path) -> None:
     file = configure(tmp_path)
     async with Engine(await asyncio.to_thread(load, file)):
-        for command in ("list", "start", "stop", "collect"):
+        for command in ("list", "start", "stop", "collect", "render"):
             done = await asyncio.to_thread(
                 prusacam, tmp_path, "multicam", command, "-c", file
             )

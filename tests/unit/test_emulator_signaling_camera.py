@@ -49,7 +49,7 @@ from moonraker_prusacam.emulator.signaling.camera.timelapse import (
 )
 from moonraker_prusacam.errors import ClosedError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 from tests.support.signaling import WAIT_S, SignalingViewer, viewing
 
 if TYPE_CHECKING:

@@ -70,6 +70,7 @@ MIDDLE = {
     "signals",
     "print_job",
     "print_follower",
+    "video",
     "camera",
     "moonraker",
     "motion",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.errors import PrusacamError, RenderError, VideoDamaged
-from moonraker_prusacam.mp4 import MOST_BOXES, check_whole, read_track
+from moonraker_prusacam.mp4 import MOST_BOXES, check_whole, read_times, read_track
 from tests.support.mp4 import box, movie, of_size
 
 if TYPE_CHECKING:
@@ -115,6 +115,27 @@ def test_movie_when_octets_are_changed_then_never_another_error(
         for _ in range(chance.randrange(1, 6)):
             spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
         video.write_bytes(spoilt)
-        for read in (check_whole, read_track):
+        for read in (check_whole, read_track, read_times):
             with contextlib.suppress(PrusacamError):
                 read(video)
+
+
+def test_times_when_read_then_each_frame_has_its_begin(tmp_path: Path) -> None:
+    video = tmp_path / "video.mp4"
+    video.write_bytes(movie(frames=10, fps=10))
+    times = read_times(video)
+    assert list(times.begins) == [100 * number for number in range(10)]
+    assert (times.end, times.last_s) == (1000, 0.9)
+    assert [times.begin_of(at_s) for at_s in (-1, 0, 0.1, 0.25, 5)] == [
+        *(0.0, 0.0, 0.1, 0.2, 0.9)
+    ]
+    assert list(times.passed(3, 2)) == [0, 100]
+
+
+def test_times_when_more_frames_are_told_than_a_host_bears_then_refused(
+    tmp_path: Path,
+) -> None:
+    video = tmp_path / "video.mp4"
+    video.write_bytes(movie(frames=8_000_000, fps=1000, rest=64 - 8_000_000))
+    with pytest.raises(RenderError):
+        read_times(video)

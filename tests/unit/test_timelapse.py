@@ -22,7 +22,7 @@ import pytest
 from moonraker_prusacam.errors import TimelapseError, TimelapseOptionError
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
 from moonraker_prusacam.timelapse import Job, JobState, summary
-from moonraker_prusacam.timelapse.video import FFmpeg
+from moonraker_prusacam.video import FFmpeg
 from tests.support.timelapse import Host, Printer, frame_names, videos
 from tests.support.video import pictures_of, track_of
 

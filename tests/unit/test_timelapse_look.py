@@ -22,13 +22,13 @@ from moonraker_prusacam import config as configuration
 from moonraker_prusacam.config import TrackConfig
 from moonraker_prusacam.errors import ConfigErrors
 from moonraker_prusacam.sidecar import read_sidecar
-from moonraker_prusacam.timelapse import Job, encoder
+from moonraker_prusacam.timelapse import Job
 from moonraker_prusacam.timelapse.job import StoredFrame
 from moonraker_prusacam.timelapse.look import Look, Looks, captions
 from moonraker_prusacam.timelapse.panel_settings import apply
-from moonraker_prusacam.timelapse.video import FFmpeg
-from moonraker_prusacam.timelapse.video.codec import codec_named
-from moonraker_prusacam.timelapse.video.hardware import Choice
+from moonraker_prusacam.video import FFmpeg, encoders
+from moonraker_prusacam.video.codec import codec_named
+from moonraker_prusacam.video.hardware import Choice
 from tests.support.timelapse import Host, Printer, until
 from tests.support.video import programs
 
@@ -316,7 +316,7 @@ async def test_hardware_when_it_fails_amid_a_print_then_libx264_makes_it_all(
         assert (width, height) == SIZE
         return Choice(codec_named("h264_v4l2m2m"), ())
 
-    monkeypatch.setattr(encoder, "choose_codec", choose)
+    monkeypatch.setattr(encoders, "choose_codec", choose)
     program, broken = host.path / "ffmpeg", host.path / "broken"
     program.write_text(HARDWARE.format(real=programs()[0], broken=broken))
     program.chmod(0o700)

@@ -27,7 +27,7 @@ from moonraker_prusacam.timelapse import Timelapse, retiming
 from moonraker_prusacam.timelapse.remake import Remake
 from moonraker_prusacam.timelapse.retiming import WORK_PREFIX, Retiming
 from moonraker_prusacam.timelapse.sealer import Sealer
-from moonraker_prusacam.timelapse.video import FFmpeg, retime
+from moonraker_prusacam.video import FFmpeg, retime
 from tests.support import jpeg
 from tests.support.library import names
 from tests.support.timelapse import Host, Printer, videos

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.errors import RenderError
-from moonraker_prusacam.timelapse.video import (
+from moonraker_prusacam.video import (
     EncodeSettings,
     FFmpeg,
     Timing,
@@ -19,7 +19,7 @@ from moonraker_prusacam.timelapse.video import (
     join,
     seal,
 )
-from moonraker_prusacam.timelapse.video.cut import cut
+from moonraker_prusacam.video.cut import cut
 from tests.support.video import files_in, frames, pictures_of, programs, track_of
 
 if TYPE_CHECKING:

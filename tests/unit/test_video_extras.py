@@ -17,11 +17,11 @@ import pytest
 from PIL import Image
 
 from moonraker_prusacam.errors import RenderError, TimelapseError
-from moonraker_prusacam.timelapse.video.archive import write_archive
-from moonraker_prusacam.timelapse.video.codec import HARDWARE, LIBX264, Codec
-from moonraker_prusacam.timelapse.video.ffmpeg import FFmpeg
-from moonraker_prusacam.timelapse.video.hardware import Trial, choose_codec
-from moonraker_prusacam.timelapse.video.poster import make_poster, make_video_poster
+from moonraker_prusacam.video.archive import write_archive
+from moonraker_prusacam.video.codec import HARDWARE, LIBX264, Codec
+from moonraker_prusacam.video.ffmpeg import FFmpeg
+from moonraker_prusacam.video.hardware import Trial, choose_codec
+from moonraker_prusacam.video.poster import make_poster, make_video_poster
 from tests.support.video import files_in, frames, programs, script, store
 
 if TYPE_CHECKING:

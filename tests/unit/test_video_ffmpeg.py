@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.errors import RenderError
-from moonraker_prusacam.timelapse.video.ffmpeg import FFmpeg, frames_told
+from moonraker_prusacam.video.ffmpeg import FFmpeg, frames_told
 from tests.support.video import frames, is_alive, programs, script
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ async def test_run_when_there_is_no_program_then_error_names_it(tmp_path: Path) 
 async def test_run_when_too_slow_then_it_is_ended(
     tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "moonraker_prusacam.timelapse.video.ffmpeg.TERMINATE_TIMEOUT_S", 0.3
-    )
+    monkeypatch.setattr("moonraker_prusacam.video.ffmpeg.TERMINATE_TIMEOUT_S", 0.3)
     fifo = tmp_path / "pid"
     os.mkfifo(fifo)
     slow = script(tmp_path / "ffmpeg", f"{trap} echo $$ > '{fifo}'; sleep 1000")

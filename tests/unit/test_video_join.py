@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moonraker_prusacam.errors import RenderError
-from moonraker_prusacam.timelapse.video import (
+from moonraker_prusacam.video import (
     EncodeSettings,
     FFmpeg,
     Tags,

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from moonraker_prusacam.errors import RenderError
-from moonraker_prusacam.timelapse.video import (
+from moonraker_prusacam.video import (
     EncodeSettings,
     FFmpeg,
     Tags,

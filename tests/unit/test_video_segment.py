@@ -16,15 +16,15 @@ import pytest
 from PIL import Image
 
 from moonraker_prusacam.errors import RenderError
-from moonraker_prusacam.timelapse.video import (
+from moonraker_prusacam.video import (
     Caption,
     EncodeSettings,
     FFmpeg,
     hold_segment,
     seal,
 )
-from moonraker_prusacam.timelapse.video.caption import clean
-from moonraker_prusacam.timelapse.video.picture import inspect
+from moonraker_prusacam.video.caption import clean
+from moonraker_prusacam.video.picture import inspect
 from tests.support import jpeg
 from tests.support.video import (
     files_in,
@@ -415,9 +415,7 @@ async def test_seal_when_the_folder_is_gone_then_error(
 async def test_seal_when_memory_is_short_then_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "moonraker_prusacam.timelapse.video.picture.MEMORY_LIMIT_BYTES", 8 << 20
-    )
+    monkeypatch.setattr("moonraker_prusacam.video.picture.MEMORY_LIMIT_BYTES", 8 << 20)
     with pytest.raises(RenderError):
         await seal(
             FFmpeg(programs()[0]),

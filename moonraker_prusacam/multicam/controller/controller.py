@@ -26,7 +26,15 @@ from moonraker_prusacam.tasks import TaskOwner
 from .browser import Browser
 from .collector import Collector
 from .delivery import write_session_sidecar
-from .notice import log_missing, log_progress, progress_notice, session_notice, summary
+from .notice import (
+    log_missing,
+    log_progress,
+    progress_notice,
+    session_notice,
+    summary,
+    video_notice,
+)
+from .rendering.workshop import Workshop
 from .roster import ORIGINS, Roster
 from .saver import Saver
 from .session import Phase, Session, TakeState, load_sessions
@@ -41,6 +49,8 @@ if TYPE_CHECKING:
     from moonraker_prusacam.print_follower import Step
     from moonraker_prusacam.print_job import PrintEvent, PrintState
 
+    from .rendering.tools import VideoTools
+    from .rendering.work import Work
     from .roster import OwnDevice
     from .session import Take
 
@@ -68,7 +78,9 @@ class MultiCamController:
         videos_path: Callable[[], Path],
         notify: Callable[[dict[str, Any]], None],
         own: Callable[[], Iterable[OwnDevice]] = tuple,
+        tools: VideoTools | None = None,
     ) -> None:
+        """``tools``: videos are made of what is collected, as configured."""
         self.config = config
         self.roster = Roster(sections, own)
         self._path = sessions_path
@@ -93,6 +105,16 @@ class MultiCamController:
             self.roster.locate,
             lambda: PRINTING_BYTES_S if self._printing is not None else 0.0,
         )
+        self._workshop: Workshop | None = None
+        if tools is not None:
+            self._workshop = Workshop(
+                tools,
+                config,
+                videos_path,
+                self._needs_host,
+                self._changed,
+                self._rendered,
+            )
         self._starting: asyncio.Task[None] | None = None
         self._printing: PrintState | None = None
         self._told_s = 0.0
@@ -112,10 +134,14 @@ class MultiCamController:
         if self._browser is not None:
             self._browser.start()
         await self._resume()
+        if self._workshop is not None:
+            self._workshop.start()
 
     async def aclose(self) -> None:
         """Stop; devices go on, and so do we after the next start. Idempotent."""
         await self._tasks.aclose()
+        if self._workshop is not None:
+            await self._workshop.aclose()
         if self._browser is not None:
             await self._browser.aclose()
 
@@ -137,7 +163,7 @@ class MultiCamController:
     def status(self) -> dict[str, Any]:
         """Devices and open sessions; nobody is asked for it."""
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
-        open_ = [s for s in self._sessions if s not in done]
+        open_ = [s for s in self._sessions if s not in done or s.is_in_work]
         devices = self.roster.devices
         totals, browser = self._collector.totals, self._browser
         return {
@@ -173,6 +199,8 @@ class MultiCamController:
         async with self._turn:
             if event.print is not None:
                 self._printing = event.print if event.print.is_active else None
+                if self._workshop is not None:
+                    self._workshop.look()
             recording = self.recording
             if recording is None or not recording.record.is_manual:
                 await self._take(self._follower.event(event))
@@ -217,7 +245,7 @@ class MultiCamController:
                     if take.state is TakeState.FAILED
                     and (take.is_ordered or take.recording is not None)
                 ]
-                if not missing:
+                if not missing and identity is None:
                     continue
                 for take in missing:
                     is_known = take.recording is not None
@@ -228,6 +256,25 @@ class MultiCamController:
                 self._tasks.start("collect", self._collect(session))
                 return session
         raise MultiCamRefused("there is no session with videos that are missing")
+
+    async def render(self, identity: str | None = None) -> Session:
+        """Make the video of all angles of that session, else of the newest one.
+
+        Raises MultiCamRefused.
+        """
+        async with self._turn:
+            for session in reversed(self._sessions):
+                record = session.record
+                is_there = any(take.video for take in record.takes)
+                if identity not in (None, record.id) or not is_there:
+                    continue
+                if record.phase is not Phase.DONE:
+                    raise MultiCamRefused("its videos are not all there yet")
+                if self._workshop is not None:
+                    await self._workshop.plan(session, is_asked=True)
+                    await self._changed(session)
+                return session
+        raise MultiCamRefused("there is no session with videos")
 
     async def _resume(self) -> None:
         """Go on with what was recorded, and collect what was over."""
@@ -240,6 +287,9 @@ class MultiCamController:
                 self._tasks.start("collect", self._collect(session))
             elif session is not recording:
                 await self._over(session, "interrupted")
+        for session in self._sessions:
+            if self._workshop and session not in open_ and session.is_in_work:
+                self._workshop.submit(session)
         before = [s for s in self._sessions if s is not recording]
         is_followed = recording is not None and not recording.record.is_manual
         self._follower.resume(
@@ -343,25 +393,41 @@ class MultiCamController:
             record.warning = str(error)
         record.phase, record.finished = Phase.DONE, time.time()
         log_progress(session)
+        if self._workshop is not None:
+            await self._workshop.plan(session)
         await self._changed(session)
         await self._forget_old()
 
     async def _forget_old(self) -> None:
         done = [s for s in self._sessions if s.record.phase is Phase.DONE]
         for session in done[:-KEPT_SESSIONS]:
+            if session.is_in_work:
+                continue
             self._sessions.remove(session)
             await asyncio.to_thread(session.remove)
         for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
-            with suppress(OSError):
-                await asyncio.to_thread(session.clear)
+            if not session.is_in_work:
+                with suppress(OSError):
+                    await asyncio.to_thread(session.clear)
+
+    def _needs_host(self) -> str:
+        """Why no video may be made now, in words."""
+        if self._printing is not None:
+            return "it waits for the end of the print"
+        return "it waits for the end of a recording" if self.recording else ""
 
     async def _changed(self, session: Session) -> None:
         await self._save(session)
         log_missing(session)
         self._notify(session_notice(session))
+        if self._workshop is not None:
+            self._workshop.look()
 
     def _progressed(self, session: Session, take: Take) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= PROGRESS_S:
             self._told_s = now_s
             self._notify(progress_notice(session, take))
+
+    def _rendered(self, session: Session, title: str, work: Work) -> None:
+        self._notify(video_notice(session, title, work))

@@ -27,6 +27,8 @@ from moonraker_prusacam.sidecar import (
     write_content,
 )
 
+from .rendering.work import told
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -92,15 +94,17 @@ def described(session: Session) -> dict[str, Any]:
     record = session.record
     return stamped(
         {
-            "job": _job(session),
+            "job": told_job(session),
             "target": record.target,
             "clock_synchronized": record.is_clock_set,
+            "video": told(record.video),
             "devices": [_told(take, record.target) for take in record.takes],
         }
     )
 
 
-def _job(session: Session) -> dict[str, Any]:
+def told_job(session: Session) -> dict[str, Any]:
+    """The print or recording, as all sidecars of the session tell it."""
     record = session.record
     return {
         "id": record.id,
@@ -122,6 +126,8 @@ def _told(take: Take, target: float | None) -> dict[str, Any]:
         "video": take.video,
         "bytes": take.size_bytes,
         "sha256": take.sha256 or None,
+        "recorded_bytes": take.recorded_bytes,
+        "recorded_sha256": take.recorded_sha256 or None,
         "offset_s": take.offset_s(target),
         "uncertainty_s": take.clock_uncertainty_s,
         "late_s": round(take.late_s, 3),
@@ -145,7 +151,7 @@ def _content(session: Session, take: Take, part: Path) -> dict[str, Any]:
             video["duration_s"] = round(float(track.duration_s), 3)
     return stamped(
         {
-            "job": _job(session),
+            "job": told_job(session),
             "slicer": session.record.slicer,
             "track": {"name": take.name, "camera": take.name, "trigger": TRACK},
             "frames": {"shown": frames},

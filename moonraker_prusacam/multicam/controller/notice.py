@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from .rendering.work import told
 from .session import Phase, TakeState
 
 if TYPE_CHECKING:
+    from .rendering.work import Work
     from .session import Session, Take
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ def summary(session: Session) -> dict[str, Any]:
         "finished": record.finished,
         "sidecar": record.sidecar,
         "warning": record.warning,
+        "video": told(record.video),
         "devices": [_take(take, record.target) for take in record.takes],
     }
 
@@ -54,6 +57,17 @@ def progress_notice(session: Session, take: Take) -> dict[str, Any]:
         "device": take.name,
         "received_bytes": take.received_bytes,
         "length_bytes": take.size_bytes,
+    }
+
+
+def video_notice(session: Session, title: str, work: Work) -> dict[str, Any]:
+    """How far a video is that is made of what was collected."""
+    return {
+        "event": "render",
+        "session": session.record.id,
+        "status": str(work.state),
+        "progress": round(work.progress, 3),
+        "msg": f"MultiCam: {title}: {work.progress:.0%}",
     }
 
 
@@ -114,6 +128,7 @@ def _take(take: Take, target: float | None) -> dict[str, Any]:
         "received_bytes": take.received_bytes,
         "size_bytes": take.size_bytes,
         "video": take.video,
+        "encoding": told(take.encoding),
         "reason": take.reason,
         "warning": take.warning,
     }

@@ -23,6 +23,7 @@ from moonraker_prusacam.multicam_options import Address
 from moonraker_prusacam.records import RecordFolder, load_folders, new_identity
 
 from .download import Recording
+from .rendering.work import Work  # noqa: TC001 - attrs resolves it
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +87,9 @@ class Take:
     sha256: str = ""
     suffix: str = ""
     video: str | None = None
+    encoding: Work | None = None  # of a video that browsers do not play
+    recorded_bytes: int | None = None  # before it was encoded
+    recorded_sha256: str = ""
     reason: str = ""
 
     @property
@@ -151,6 +155,7 @@ class SessionRecord:
     finished: float | None = None
     takes: list[Take] = attrs.field(factory=list)
     sidecar: str | None = None
+    video: Work | None = None  # of all angles
     warning: str = ""
 
 
@@ -180,6 +185,17 @@ class Session(RecordFolder[SessionRecord]):
     def load(cls, path: Path) -> Session:
         """Read a directory; raises MultiCamError when it is none of ours."""
         return cls(path, cls.read(path))
+
+    @property
+    def works(self) -> list[Work]:
+        """The videos that are, or were, made of what was collected."""
+        works = [*(take.encoding for take in self.record.takes), self.record.video]
+        return [work for work in works if work is not None]
+
+    @property
+    def is_in_work(self) -> bool:
+        """Whether a video is still to be made."""
+        return any(work.is_open for work in self.works)
 
     def part(self, take: Take) -> Path:
         """Where the video of ``take`` is while it comes."""

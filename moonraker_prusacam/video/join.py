@@ -131,7 +131,7 @@ async def join(
                 ),
                 *("-map", "0:v:0", "-c", "copy", "-bsf:v", retimed(tracks[0], ticks)),
                 *("-video_track_timescale", str(timescale)),
-                *_metadata(tags or Tags()),
+                *metadata(tags or Tags()),
                 *("-movflags", "+faststart", "-f", "mp4", file_url(partial)),
             ]
             completed = await ffmpeg.run(
@@ -190,7 +190,8 @@ def retimed(track: Track, ticks: int) -> str:
     return f"setts=pts={number}*{ticks}:{decoded}:duration={ticks}"
 
 
-def _metadata(tags: Tags) -> list[str]:
+def metadata(tags: Tags) -> list[str]:
+    """Arguments that give a video its ``tags``."""
     created = time.time() if tags.created is None else tags.created
     stamp = datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     arguments = ["-metadata", f"creation_time={stamp}"]

@@ -36,10 +36,11 @@ FONTS = (
     Path("/usr/share/fonts/truetype/freefont/FreeSans.ttf"),
     Path("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf"),
 )
-LOOK = "fontcolor=white:fontsize=h/28:box=1:boxcolor=black@0.55"
+LOOK = "fontcolor=white:fontsize=h/{share}:box=1:boxcolor=black@0.55"
 PLACE = "x=h/40:y=h-h/20-th"
 BAR = "x=0:y=ih-ih/100:h=ih/100:t=fill"
 BAR_COLOUR = "0xFA6831"
+TEXT_SHARE = 28  # the height of the picture to that of the text
 
 
 @attrs.frozen
@@ -74,7 +75,7 @@ async def can_caption(ffmpeg: FFmpeg, configured: Path | None) -> bool:
         try:
             await ffmpeg.run(arguments, timeout_s=PROBE_TIMEOUT_S, folder=folder)
         except RenderError as error:
-            log.warning("Timelapse: no captions: %s", error)
+            log.warning("Video: no captions: %s", error)
             return False
     return True
 
@@ -92,6 +93,7 @@ def write_captions(
     fps: int,
     height: int,
     with_font: bool,
+    share: int = TEXT_SHARE,
 ) -> list[str]:
     """Filters that write ``captions``, one a frame; their texts go to ``folder``.
 
@@ -100,7 +102,7 @@ def write_captions(
     """
     filters = []
     # Before ffmpeg 6 this one has to be a number.
-    look = f"{LOOK}:boxborderw={max(1, height // 100)}"
+    look = f"{LOOK.format(share=share)}:boxborderw={max(1, height // 100)}"
     for first, end, caption in _runs(captions):
         # The last one goes on for frames that are only held.
         until = f"{(end - 0.5) / fps:g}" if end < len(captions) else "1e9"

@@ -23,6 +23,7 @@ X264_PARAMS = (
     "rc-lookahead=2:bframes=2:b-adapt=0:b-pyramid=0:ref=1:scenecut=0"
     ":aq-mode=2:trellis=2:stitchable=1"
 )
+X264_IN_ORDER = X264_PARAMS.replace("bframes=2", "bframes=0")
 # What H.264 of a quality like CRF 23 takes; hardware knows no CRF.
 BITS_PER_PIXEL = 0.12
 
@@ -44,6 +45,12 @@ class Codec:
 def _x264(crf: float, keyint: int, pixels_per_s: float) -> list[str]:
     del pixels_per_s
     params = f"{X264_PARAMS}:keyint={keyint}"
+    return ["-preset", "veryfast", "-crf", f"{crf:g}", "-x264-params", params]
+
+
+def _x264_in_order(crf: float, keyint: int, pixels_per_s: float) -> list[str]:
+    del pixels_per_s
+    params = f"{X264_IN_ORDER}:keyint={keyint}"
     return ["-preset", "veryfast", "-crf", f"{crf:g}", "-x264-params", params]
 
 
@@ -71,3 +78,10 @@ HARDWARE = (
 def codec_named(name: str | None) -> Codec:
     """A codec by ffmpeg's name for it; libx264 for one that is not known."""
     return next((codec for codec in HARDWARE if codec.name == name), LIBX264)
+
+
+def in_order(codec: Codec) -> Codec:
+    """``codec`` so that frames are decoded in the order in which they are shown."""
+    if codec is LIBX264:
+        return attrs.evolve(codec, options=_x264_in_order)
+    return codec  # hardware is told so anyway
