@@ -30,10 +30,10 @@ from moonraker_prusacam.multicam_options import (
 from tests.support.mp4 import movie
 from tests.support.multicam_device import FPS, WAIT_S, stage
 
-from .engine import Engine
+from .engine import LIVE_TIMEOUT_S, POLL_S, Engine
 from .figure import Figure, Spread, percentile
 from .latency import Latencies, watch
-from .processes import cpu_ns, memory_of
+from .processes import ChildFailed, cpu_ns, memory_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def measure_recording(stand: Stand) -> list[Figure]:
     idle, recording = Latencies(), Latencies()
     used: dict[str, list[float]] = {"plain": [], "idle": [], "recording": []}
     with Engine(stand.folder / "device", stand.feeder_port, options=OPTIONS) as engine:
-        port = engine.call("multicam.status")["cameras"][0]["port"]
+        port = _port(engine)
         before = memory_of(engine.pid).pss_bytes
         for _ in range(stand.rounds):
             _watched(stand, stand.engine, used["plain"])
@@ -174,6 +174,17 @@ def _watched(stand: Stand, engine: Engine, used: list[float]) -> list[float]:
     used_s = (cpu_ns(engine.pid) - before_ns) / 1e9
     used.append(100 * used_s / (time.monotonic() - begin_s))
     return seen
+
+
+def _port(engine: Engine) -> int:
+    """Where its camera listens, once it does."""
+    until_s = time.monotonic() + LIVE_TIMEOUT_S
+    while time.monotonic() < until_s:
+        camera = engine.call("multicam.status")["cameras"][0]
+        if camera["state"] != "down":
+            return int(camera["port"])
+        time.sleep(POLL_S)
+    raise ChildFailed("the camera is no device")
 
 
 def _ask(port: int, command: str) -> dict[str, Any]:

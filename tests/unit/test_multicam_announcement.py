@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import secrets
 import socket
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf
 
 WAIT_S = 10.0
-DEVICE = "Prusa-1A2B3C4D"
+# Other tests announce on the same loopback device.
+DEVICE = f"Prusa-{secrets.token_hex(4).upper()}"
 NAME = f"multiCam-{DEVICE}.{SERVICE_TYPE}"
 PORT = 8090
 

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from zeroconf import ServiceStateChange
 from zeroconf._dns import DNSPointer
 from zeroconf._protocol.outgoing import DNSOutgoing
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
@@ -27,9 +29,10 @@ from moonraker_prusacam.multicam_options import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from zeroconf import Zeroconf
+
 TIMEOUT_S = 10.0
 LOOPBACK = "127.0.0.1"
-NAME = "multiCam-Test-0A1B2C3D"
 CLASS_IN, TYPE_PTR, FLAGS_RESPONSE = 1, 12, 0x8400
 
 
@@ -48,11 +51,6 @@ class Told(Roster):
         super().withdraw(name)
         self.changed.set()
 
-    async def change(self) -> None:
-        async with asyncio.timeout(TIMEOUT_S):
-            await self.changed.wait()
-        self.changed.clear()
-
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(TIMEOUT_S):
             while not condition():
@@ -61,23 +59,27 @@ class Told(Roster):
 
 
 class Network:
-    """Who announces; a browser listens to it."""
+    """Who announces; a browser listens to it.
+
+    Other tests announce on the same loopback device, so names are of this one alone.
+    """
 
     def __init__(self) -> None:
+        self.name = f"multiCam-Test-{secrets.token_hex(4).upper()}"
         self.roster = Told(MultiCamSections(MultiCamConfig(max_devices=64)))
         self.addresses = [LOOPBACK]
         self.browser = Browser(self.roster, lambda: list(self.addresses))
         self.zeroconf = AsyncZeroconf(interfaces=[LOOPBACK])
 
     async def announce(
-        self, name: str = NAME, port: int = 8123, host: str = LOOPBACK, **more: Any
+        self, name: str = "", port: int = 8123, host: str = LOOPBACK, **more: Any
     ) -> AsyncServiceInfo:
         info = AsyncServiceInfo(
             SERVICE_TYPE,
-            f"{name}.{SERVICE_TYPE}",
+            f"{self.name}{name}.{SERVICE_TYPE}",
             parsed_addresses=[host],
             port=port,
-            server="phone.local.",
+            server=f"{self.name}.local.",
             **more,
         )
         # Nobody else has the name: to ask would take most of a second.
@@ -100,7 +102,15 @@ class Network:
 
     @property
     def heard(self) -> list[Address]:
-        return [device.address for device in self.roster.devices]
+        return [device.address for device in self.devices]
+
+    @property
+    def devices(self) -> list[Device]:
+        return [
+            device
+            for device in self.roster.devices
+            if device.name.startswith(self.name)
+        ]
 
 
 @pytest.fixture
@@ -120,9 +130,9 @@ async def test_device_when_it_comes_and_leaves_then_known_and_forgotten(
     network: Network,
 ) -> None:
     info = await network.announce()
-    await network.roster.change()
-    assert network.roster.devices == [
-        Device(NAME, Address(LOOPBACK, 8123), "announced")
+    await network.roster.until(lambda: bool(network.devices))
+    assert network.devices == [
+        Device(network.name, Address(LOOPBACK, 8123), "announced")
     ]
     await (await network.zeroconf.async_unregister_service(info))
     await network.roster.until(lambda: network.heard == [])
@@ -173,25 +183,50 @@ async def test_names_when_they_are_hostile_then_the_others_are_heard(
 async def test_device_when_a_thousand_others_only_tell_names_then_it_is_known(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browser_module, "RESOLVE_TIMEOUT_MS", 10)
+    monkeypatch.setattr(browser_module, "RESOLVE_TIMEOUT_MS", 30_000)
     await network.announce("first", 8001)
     await network.roster.until(lambda: len(network.heard) == 1)
-    for begin in range(0, 1000, 50):
-        network.tell(*(f"nobody{begin + number}" for number in range(50)))
+    zeroconf = network.zeroconf.zeroconf
+    for number in range(1000):  # not by multicast, which others hear as well
+        name = f"nobody{number}.{SERVICE_TYPE}"
+        network.browser._changed(zeroconf, SERVICE_TYPE, name, ServiceStateChange.Added)
     await network.announce("second", 8002)
     await network.roster.until(lambda: len(network.heard) == 2)
     assert network.browser._resolving <= browser_module.MAX_RESOLVING
     assert len(network.browser._known) <= browser_module.MAX_KNOWN
 
 
-async def test_devices_when_more_than_a_thousand_then_memory_has_a_bound(
+def test_devices_when_more_than_a_thousand_then_memory_has_a_bound() -> None:
+    roster = Roster(MultiCamSections(MultiCamConfig()))
+    browser = Browser(roster, list)
+    browser._resolving = browser_module.MAX_RESOLVING  # all are busy
+    for number in range(2000):
+        name = f"d{number}.{SERVICE_TYPE}"
+        browser._changed(None, SERVICE_TYPE, name, ServiceStateChange.Added)
+    assert len(browser._known) == len(browser._unresolved) == browser_module.MAX_KNOWN
+    for number in range(2000):
+        name = f"d{number}.{SERVICE_TYPE}"
+        browser._changed(None, SERVICE_TYPE, name, ServiceStateChange.Removed)
+    assert not browser._known
+    assert not browser._unresolved
+
+
+async def test_device_when_its_first_answer_is_lost_then_it_is_asked_again(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(browser_module, "MAX_KNOWN", 2)
-    for number in range(4):
-        await network.announce(f"d{number}", 8000 + number)
-    await network.roster.until(lambda: len(network.heard) == 2)
-    assert len(network.browser._known) == 2
+    asked: list[str] = []
+    ask = browser_module._address_of
+
+    async def lossy(zeroconf: Zeroconf, name: str) -> Address | None:
+        if name.startswith(network.name):
+            asked.append(name)
+        return await ask(zeroconf, name) if len(asked) > 2 else None
+
+    monkeypatch.setattr(browser_module, "_address_of", lossy)
+    monkeypatch.setattr(browser_module, "_heard_address", lambda *_: None)
+    await network.announce()
+    await network.roster.until(lambda: network.heard == [Address(LOOPBACK, 8123)])
+    assert len(asked) == 3
 
 
 async def test_network_when_it_comes_after_the_engine_then_devices_are_heard(
@@ -227,7 +262,7 @@ async def test_device_when_it_left_while_the_network_changed_then_forgotten(
     await network.roster.until(lambda: network.heard == [])
     network.addresses = [LOOPBACK]
     await network.roster.until(lambda: len(network.heard) == 1)
-    assert info.name == f"{NAME}.{SERVICE_TYPE}"
+    assert info.name == f"{network.name}.{SERVICE_TYPE}"
 
 
 def test_name_when_it_is_hostile_then_shown_without_harm() -> None:

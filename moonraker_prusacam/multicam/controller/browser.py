@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from zeroconf import ServiceStateChange, Zeroconf
-    from zeroconf.asyncio import AsyncZeroconf
+    from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
     from .roster import Roster
 
@@ -37,6 +37,7 @@ LOOK_S = 10.0
 
 RETRY_S = 60.0
 MAX_RESOLVING = 16
+MAX_TRIES = 5
 MAX_KNOWN = 1024  # names; who has more to say is not listened to
 MAX_NAME_CHARACTERS = 64
 
@@ -52,7 +53,7 @@ class Browser:
         self._tasks = TaskOwner("multicam:browser")
         self._log = StateLog(log, "MultiCam devices in the network")
         self._at: list[str] = []
-        self._known: set[str] = set()
+        self._known: dict[str, int] = {}  # and how often each is to be asked yet
         self._unresolved: dict[str, None] = {}  # in the order of their arrival
         self._resolving = 0
         self._zeroconf: AsyncZeroconf | None = None
@@ -87,12 +88,14 @@ class Browser:
                 addresses = [each for each in addresses if ":" not in each] or addresses
                 if addresses != self._at:
                     await self._leave()
-                    before, self._known = self._known, set()
+                    before, self._known = set(self._known), {}
+                    self._unresolved.clear()
                     self._listen(addresses)
                 else:  # there was time for all that are still there
-                    for name in before - self._known:
+                    for name in before - self._known.keys():
                         self._roster.withdraw(shown(name))
                     before = set()
+                    self._ask_again()
             except (OSError, ZeroconfError) as error:
                 await self._leave()
                 self._tell(f"cannot be heard: {error}")
@@ -125,23 +128,38 @@ class Browser:
 
     def _changed(
         self,
-        zeroconf: Zeroconf,  # noqa: ARG002 - it is called by these names
-        service_type: str,  # noqa: ARG002
+        zeroconf: Zeroconf | None,
+        service_type: str,  # noqa: ARG002 - it is called by these names
         name: str,
         state_change: ServiceStateChange,
     ) -> None:
         from zeroconf import ServiceStateChange
 
         if state_change is ServiceStateChange.Removed:
-            self._known.discard(name)
+            self._known.pop(name, None)
             self._unresolved.pop(name, None)
             self._roster.withdraw(shown(name))
         elif name in self._known or len(self._known) < MAX_KNOWN:
-            self._known.add(name)
-            self._unresolved[name] = None
-            if self._resolving < MAX_RESOLVING:
-                self._resolving += 1
-                self._tasks.start("resolve", self._resolve())
+            self._known[name] = MAX_TRIES
+            # Who comes tells all of it at once as a rule, and waits for nobody then.
+            address = None if zeroconf is None else _heard_address(zeroconf, name)
+            if address is None:
+                self._ask(name)
+            else:
+                self._known[name] = 0
+                self._roster.announce(shown(name), address)
+
+    def _ask(self, name: str) -> None:
+        self._unresolved[name] = None
+        if self._resolving < MAX_RESOLVING:
+            self._resolving += 1
+            self._tasks.start("resolve", self._resolve())
+
+    def _ask_again(self) -> None:
+        """Ask those that did not answer: multicast is lost in many a Wi-Fi."""
+        for name, tries in list(self._known.items()):
+            if 0 < tries < MAX_TRIES and name not in self._unresolved:
+                self._ask(name)
 
     async def _resolve(self) -> None:
         """Ask for the addresses of all that are known by name only."""
@@ -149,28 +167,48 @@ class Browser:
             while self._unresolved and self._zeroconf is not None:
                 name = next(iter(self._unresolved))
                 del self._unresolved[name]
+                self._known[name] -= 1
                 address = await _address_of(self._zeroconf.zeroconf, name)
                 if address is not None and name in self._known:
+                    self._known[name] = 0
                     self._roster.announce(shown(name), address)
         finally:
             self._resolving -= 1
 
 
-async def _address_of(zeroconf: Zeroconf, name: str) -> Address | None:
+def _heard_address(zeroconf: Zeroconf, name: str) -> Address | None:
+    """What has been heard of the device already."""
     from zeroconf import Error as ZeroconfError
-    from zeroconf import IPVersion
     from zeroconf.asyncio import AsyncServiceInfo
 
     try:
         info = AsyncServiceInfo(SERVICE_TYPE, name)
-        if not await info.async_request(zeroconf, RESOLVE_TIMEOUT_MS) or not info.port:
+    except ZeroconfError:
+        return None
+    return _told_by(info) if info.load_from_cache(zeroconf) else None
+
+
+async def _address_of(zeroconf: Zeroconf, name: str) -> Address | None:
+    """What the device answers."""
+    from zeroconf import Error as ZeroconfError
+    from zeroconf.asyncio import AsyncServiceInfo
+
+    try:
+        info = AsyncServiceInfo(SERVICE_TYPE, name)
+        if not await info.async_request(zeroconf, RESOLVE_TIMEOUT_MS):
             return None
     except (OSError, ZeroconfError) as error:
         log.debug("MultiCam device %s: %s", shown(name), error)
         return None
+    return _told_by(info)
+
+
+def _told_by(info: AsyncServiceInfo) -> Address | None:
+    from zeroconf import IPVersion
+
     hosts = info.parsed_scoped_addresses(IPVersion.V4Only)
     hosts = hosts or info.parsed_scoped_addresses(IPVersion.V6Only)
-    return Address(hosts[0], info.port) if hosts else None
+    return Address(hosts[0], info.port) if hosts and info.port else None
 
 
 def shown(name: str) -> str:
