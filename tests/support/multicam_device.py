@@ -29,6 +29,9 @@ WAIT_S = 10.0
 FPS = 25.0
 READ_BYTES = 64 << 10
 SET = ClockState(is_synchronized=True, max_error_s=0.001)
+ELSEWHERE = "127.0.0.2"
+"""Who comes from another address is not taken for a program of this host."""
+
 NOT_SET = ClockState(is_synchronized=False, reason="nobody sets this clock")
 
 
@@ -43,8 +46,10 @@ class Client:
         self._octets = b""
 
     @classmethod
-    async def connect(cls, port: int) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def connect(cls, port: int, own: str = "127.0.0.1") -> Self:
+        return cls(
+            *await asyncio.open_connection("127.0.0.1", port, local_addr=(own, 0))
+        )
 
     async def send(self, octets: bytes) -> None:
         self.writer.write(octets)
@@ -108,8 +113,8 @@ class Stage:
         assert self.service.server is not None
         return self.service.server.port
 
-    async def client(self) -> Client:
-        self.clients.append(await Client.connect(self.port))
+    async def client(self, own: str = "127.0.0.1") -> Client:
+        self.clients.append(await Client.connect(self.port, own))
         return self.clients[-1]
 
     async def frame(self) -> None:

@@ -27,6 +27,7 @@ from moonraker_prusacam.multicam.device.movie import Movie
 from moonraker_prusacam.multicam.device.recordings import Recordings
 from tests.support import jpeg
 from tests.support.multicam_device import (
+    ELSEWHERE,
     FPS,
     NOT_SET,
     WAIT_S,
@@ -182,13 +183,31 @@ async def test_device_when_clock_is_not_set_then_only_a_start_at_once_is_taken(
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path, clock=NOT_SET) as standing:
-        client = await standing.client()
+        client = await standing.client(ELSEWHERE)
         refused = await client.ask("START_RECORDING", timestamp=time.time() + 3)
         assert list(refused) == [*STATUS_KEYS[:4], "message"]
         assert refused["status"] == "time_not_synchronized"
         assert refused["message"] == NOT_SET.reason
         started = await client.ask("START_RECORDING", timestamp=time.time())
         assert started["status"] == "recording"
+
+
+async def test_device_when_clock_is_not_set_then_who_has_the_same_one_is_obeyed(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path, clock=NOT_SET) as standing:
+        client = await standing.client()
+        target_s = time.time() + 0.3
+        accepted = await client.ask("START_RECORDING", timestamp=target_s)
+        assert accepted["status"] == "scheduled_recording_accepted"
+        device = standing.service.device
+        assert device is not None
+        assert device.recording is not None
+        recording = device.recording
+        async with asyncio.timeout(WAIT_S):
+            await recording.settled.wait()
+        assert recording.first is not None
+        assert recording.first.unix_s >= target_s
 
 
 @pytest.mark.parametrize(

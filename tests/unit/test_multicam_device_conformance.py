@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from moonraker_prusacam.emulator.multicam import HOSTILE_FILE_NAMES
-from tests.support.multicam_device import NOT_SET, Client, command_octets, stage
+from tests.support.multicam_device import (
+    ELSEWHERE,
+    NOT_SET,
+    Client,
+    command_octets,
+    stage,
+)
 from tests.support.multicam_readers import HEADER_READERS, ONE_READ_BYTES, READERS
 
 if TYPE_CHECKING:
@@ -93,7 +99,7 @@ async def test_device_when_its_clock_is_not_set_then_all_readers_see_an_error(
     tmp_path: Path,
 ) -> None:
     async with stage(tmp_path, clock=NOT_SET) as standing:
-        ask = OneRead(await standing.client(), "today's controllers")
+        ask = OneRead(await standing.client(ELSEWHERE), "today's controllers")
         later_s = time.time() + FUTURE_S
         answer = await ask.takes("START_RECORDING", "error", timestamp=later_s)
         assert answer["status"] == "time_not_synchronized"

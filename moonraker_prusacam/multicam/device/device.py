@@ -130,25 +130,28 @@ class Device:
         """The time by this host's clock, Unix seconds."""
         return self._now_s()
 
-    async def record(self, target_s: float) -> DeviceStatus:
+    async def record(
+        self, target_s: float, *, shares_clock: bool = False
+    ) -> DeviceStatus:
         """Record from ``target_s`` on, Unix seconds; at once where that is past.
 
         A recording that has begun goes on; one that is only scheduled takes the new
         instant. Raises MultiCamRefused, and TimeNotSynchronized for an instant to come
-        while nothing sets this host's clock.
+        while nothing sets this host's clock, unless the instant is by that same clock.
         """
         if self.status is DeviceStatus.RECORDING:
             return DeviceStatus.RECORDING
         if self.status is DeviceStatus.STOPPING:
             raise MultiCamRefused("the last recording is still being finished")
         now_s, clock = self._now_s(), self._clock()
+        is_agreed = shares_clock or clock.is_synchronized
         is_future = target_s > now_s
         if is_future:
             if target_s > now_s + MAX_AHEAD_S:
                 raise MultiCamRefused(f"more than {MAX_AHEAD_S:g} s ahead")
-            if not clock.is_synchronized:
+            if not is_agreed:
                 raise TimeNotSynchronized(clock.reason)
-        elif target_s < now_s - self._config.pre_roll_s or not clock.is_synchronized:
+        elif target_s < now_s - self._config.pre_roll_s or not is_agreed:
             # Of a clock that differs, or from long ago: what is meant is now.
             target_s = now_s
         if self.camera.status.state in BLIND:

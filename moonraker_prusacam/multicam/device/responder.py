@@ -54,13 +54,15 @@ class Responder:
         self.device = device
         self.device_id = device_id
 
-    async def answer(self, text: bytes) -> bytes | Transfer:
+    async def answer(self, text: bytes, *, is_here: bool = False) -> bytes | Transfer:
         """What ``text``, which should be a command, is answered with.
+
+        ``is_here``: a program of this host asks, which has the same clock.
 
         Raises nothing but CancelledError: what goes wrong is an answer, too.
         """
         try:
-            return await self._answer(CommandMessage.from_json(text))
+            return await self._answer(CommandMessage.from_json(text), is_here)
         except MultiCamError as error:
             return self.refusal(error)
         except OSError as error:
@@ -79,9 +81,10 @@ class Responder:
         )
         return answer.to_json().encode()
 
-    async def _answer(self, command: CommandMessage) -> bytes | Transfer:
+    async def _answer(self, command: CommandMessage, is_here: bool) -> bytes | Transfer:
         if command.command is CommandType.START_RECORDING:
-            return self._status(await self.device.record(command.timestamp))
+            status = await self.device.record(command.timestamp, shares_clock=is_here)
+            return self._status(status)
         if command.command is CommandType.STOP_RECORDING:
             return self._stopped(await self.device.stop())
         if command.command is CommandType.LIST_FILES:

@@ -141,6 +141,7 @@ class DeviceServer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         scanner = ObjectScanner(MAX_COMMAND_BYTES)
+        is_here = _is_here(writer)
         while True:
             try:
                 self._waiting[writer] = None
@@ -153,7 +154,7 @@ class DeviceServer:
                 self._waiting.pop(writer, None)
             if text is None:
                 return
-            answer = await self._responder.answer(text)
+            answer = await self._responder.answer(text, is_here=is_here)
             if isinstance(answer, bytes):
                 await self._write(writer, answer)
             else:
@@ -214,6 +215,12 @@ def _read(descriptor: int, size_bytes: int, begin: int) -> bytes:
     chunk = os.pread(descriptor, size_bytes, begin)
     forget_cached(descriptor, begin, len(chunk))
     return chunk
+
+
+def _is_here(writer: asyncio.StreamWriter) -> bool:
+    """Whether the peer is a program of this host."""
+    peer, own = (writer.get_extra_info(name) for name in ("peername", "sockname"))
+    return bool(peer and own and peer[0] == own[0])
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
