@@ -101,6 +101,19 @@ async def test_device_when_it_is_idle_at_the_end_then_no_stop_is_said(
     assert "no recording of this session" in made.device(0)["reason"]
 
 
+async def test_device_when_it_has_ended_by_itself_then_its_video_comes_with_a_warning(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        await made.event("started", PRINTING)
+        await made.started()
+        peer.is_recording, peer.file_name = False, "full.mp4"
+        await made.event("complete", COMPLETE)
+        await made.done()
+    assert made.device(0)["state"] == "collected"
+    assert made.device(0)["warning"] == "it did not record any more at the end"
+
+
 async def test_stop_when_it_is_not_answered_then_the_file_is_found_by_the_list(
     tmp_path: Path,
 ) -> None:

@@ -154,6 +154,8 @@ async def _end(take: Take, timeout_s: float) -> None:
             # It may have stopped all the same, and its answer be lost.
             log.info("MultiCam device %s: %s", take.name, error)
             take.reason = str(error)
+    elif take.state is TakeState.RECORDING:
+        take.warning = take.warning or "it did not record any more at the end"
 
 
 async def _order(take: Take, target: float) -> None:
