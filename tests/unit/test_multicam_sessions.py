@@ -27,7 +27,7 @@ from moonraker_prusacam.multicam.controller import (
 from moonraker_prusacam.multicam.controller.saver import Saver
 from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Session, Take
 from moonraker_prusacam.multicam.protocol.constants import file_id
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, Bench, bench
 from tests.support.multicam_peer import Peer
 
 if TYPE_CHECKING:
@@ -265,6 +265,12 @@ async def test_session_when_killed_before_its_instant_was_on_disk_then_gets_one(
             assert made.device(0)["state"] == "recording"
 
 
+def kept_states(made: Bench) -> list[str]:
+    """What is on the disk of the takes of the only session."""
+    (record,) = made.sessions.rglob("session.json")
+    return [take["state"] for take in json.loads(record.read_text())["takes"]]
+
+
 @pytest.mark.parametrize("has_file", [True, False])
 async def test_device_when_it_restarts_with_the_host_then_it_begins_again(
     tmp_path: Path, has_file: bool
@@ -272,7 +278,7 @@ async def test_device_when_it_restarts_with_the_host_then_it_begins_again(
     async with Peer() as peer:
         async with bench(tmp_path, peer) as made:
             await made.event("started", PRINTING)
-            await made.started()
+            await made.until(lambda: kept_states(made) == ["recording"])
         peer.is_recording = False
         peer.file_name = "first.mp4" if has_file else None
         async with bench(tmp_path, peer) as made:
