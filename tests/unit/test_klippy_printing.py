@@ -145,7 +145,8 @@ async def test_pause_when_resumed_then_goes_back_and_on(tmp_path: Path) -> None:
         await client.reply(resume)
         # It goes back first: the next corner comes from where the print was left.
         await client.gcode("M400")
-        assert printer.state == "printing"
+        # What was left may be over by then, where the machine was slow to pause.
+        assert printer.state in ("printing", "complete")
         stats = await wait_state(client, "complete")
         assert printer.live_position() == pytest.approx((0.0, 0.0, 0.4))
         assert stats["total_duration"] > before["total_duration"]
