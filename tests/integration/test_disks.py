@@ -103,9 +103,9 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 
 @pytest.fixture
 def small_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = "moonraker_prusacam.timelapse"
     monkeypatch.setattr("moonraker_prusacam.disk.MIN_FREE_BYTES", RESERVE_BYTES)
-    monkeypatch.setattr(f"{room}.video.archive.MIN_FREE_BYTES", RESERVE_BYTES)
+    place = "moonraker_prusacam.video.archive.MIN_FREE_BYTES"
+    monkeypatch.setattr(place, RESERVE_BYTES)
 
 
 async def print_layers(host: Host, printer: Printer, first: int, last: int) -> None:
