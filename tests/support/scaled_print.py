@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SAMPLE_EVERY = 20
 PAGE_BYTES = 4096
+ROOMS = ("moonraker_prusacam.timelapse", "moonraker_prusacam.video")
 
 
 @attrs.frozen
@@ -193,7 +194,7 @@ def main(root: str, frames: str, interval_s: str, scale: str) -> None:
     """Live fast, and print what came of it as JSON."""
     clock, factor = FastClock(), float(scale)
     for module in list(sys.modules.values()):
-        if module.__name__.startswith("moonraker_prusacam.timelapse"):
+        if module.__name__.startswith(ROOMS):
             # ffmpeg has as long as it has in real time.
             for name in [name for name in vars(module) if name.endswith("TIMEOUT_S")]:
                 setattr(module, name, getattr(module, name) * factor)
