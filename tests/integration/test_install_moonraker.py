@@ -206,6 +206,11 @@ async def ask(printer: PrinterHost, method: str) -> Any:
     return await asyncio.to_thread(moonraker_api.call, path, method)
 
 
+async def webcam_names(printer: PrinterHost) -> list[str]:
+    webcams = await ask(printer, "server.webcams.list")
+    return [one["name"] for one in webcams["webcams"]]
+
+
 def system_of(printer: PrinterHost) -> dict[str, str]:
     """What an installation may touch; Moonraker itself writes elsewhere."""
     everything = {
@@ -247,8 +252,11 @@ async def test_real_moonraker_when_installed_and_uninstalled_then_it_never_compl
         async with running_engine(printer):
             components = await sound(printer)
             assert {"prusacam", "timelapse", "update_manager"} <= set(components)
-            webcams = await ask(printer, "server.webcams.list")
-            assert [one["name"] for one in webcams["webcams"]] == ["front"]
+            # The component tells Moonraker of cameras once it has found the engine.
+            async with asyncio.timeout(WAIT_S):
+                while not await webcam_names(printer):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_S)
+            assert await webcam_names(printer) == ["front"]
             updates = await ask(printer, "machine.update.status")
             ours = updates["version_info"]["prusacam"]
             assert ours["configured_type"] == "python"
