@@ -107,10 +107,14 @@ class VirtualDevice:
         self._listener = socket.create_server((self.host, self.port))
         self._listener.setblocking(False)
         self.port = self._listener.getsockname()[1]
-        self._tasks.start("accept", self._accept(self._listener))
+        # Not sock_accept(): cancelled in the wrong moment, it loses a connection.
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._listener, self._accept, self._listener)
 
     async def aclose(self) -> None:
         """Stop listening and drop all connections. Idempotent."""
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
         await self._tasks.aclose()
         if self._film is not None:
             await self._film.aclose()
@@ -159,11 +163,14 @@ class VirtualDevice:
         self.recordings.clear()
         self._disarm()
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-            self._accepted.add(connection)
-            self._tasks.start("peer", self._serve(connection))
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # gone before it was taken
+        connection.setblocking(False)
+        self._accepted.add(connection)
+        self._tasks.start("peer", self._serve(connection))
 
     async def _serve(self, connection: socket.socket) -> None:
         self._accepted.discard(connection)
