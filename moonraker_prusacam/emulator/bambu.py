@@ -27,6 +27,7 @@ import attrs
 from moonraker_prusacam.tasks import TaskOwner
 
 from .camera import LoopingPrint, add_tag
+from .listener import Listener
 from .scene import Pose, Scene
 
 if TYPE_CHECKING:
@@ -138,39 +139,28 @@ class ChamberCamera:
         self._number = 0
         self._random = random.Random(6000)
         self._watched: Viewer | None = None
-        self._listener: socket.socket | None = None
         self._changed = asyncio.Condition()
         self._tasks = TaskOwner("chamber camera")
+        self._listener = Listener(self._tasks, self._serve)
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken."""
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        self._listener = socket.create_server((self.host, self.port), family=family)
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
-        self._tasks.start("accept", self._accept(self._listener))
+        self.port = self._listener.open(self.host, self.port)
 
     async def aclose(self) -> None:
         """Stop listening and drop all viewers. Idempotent."""
+        self._listener.close()
         await self._tasks.aclose()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``condition`` holds; asked whenever anything happens here."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            viewer = Viewer(fault=self.fault)
-            self.viewers.append(viewer)
-            viewer.task = self._tasks.start("viewer", self._serve(viewer, connection))
-
-    async def _serve(self, viewer: Viewer, connection: socket.socket) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        viewer = Viewer(fault=self.fault, task=asyncio.current_task())
+        self.viewers.append(viewer)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         writer: asyncio.StreamWriter | None = None

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from moonraker_prusacam.emulator.listener import Listener
 from moonraker_prusacam.tasks import TaskOwner
 
 from .faults import CONNECTION_KINDS, FaultKind
 from .wire import reset_on_close
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 128
 HANDSHAKE_TIMEOUT_S = 10.0
 READ_BYTES = 65536
 # RFC 5246, 7.2: a fatal alert "protocol_version", as a server sends it that knows none
@@ -55,19 +55,18 @@ class Front:
         self._changed = changed
         self._tls = tls
         self._address: tuple[str, int] | None = None
-        self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
         self._transports: set[asyncio.Transport] = set()
         self._tasks = TaskOwner("connect-front")
+        self._listener = Listener(self._tasks, self._treat)
 
     @property
     def is_listening(self) -> bool:
         """Whether new connections are accepted."""
-        return self._listener is not None
+        return self._listener.is_open
 
     async def listen(self, host: str, port: int) -> int:
         """Accept connections; the port. OSError if it is taken."""
-        self._address = (host, self._open(host, port))
+        self._address = (host, self._listener.open(host, port))
         return self._address[1]
 
     async def refuse(self, seconds: float | None = None) -> None:
@@ -75,7 +74,7 @@ class Front:
 
         For ``seconds``, or until ``accept``.
         """
-        await self._stop()
+        self._listener.close()
         for transport in self._transports:
             transport.abort()
         self._transports.clear()
@@ -85,47 +84,23 @@ class Front:
 
     async def accept(self) -> None:
         """Accept connections again at the same address."""
-        if self._listener is None and self._address is not None:
-            self._open(*self._address)
+        if not self._listener.is_open and self._address is not None:
+            self._listener.open(*self._address)
 
     async def aclose(self) -> None:
         """Stop listening and end what never got to HTTP. Idempotent."""
-        await self._stop()
+        self._listener.close()
         self._address = None
         await self._tasks.aclose()
-
-    def _open(self, host: str, port: int) -> int:
-        self._listener = socket.create_server(
-            (host, port), backlog=BACKLOG, reuse_port=False
-        )
-        self._listener.setblocking(False)
-        self._accepting = self._tasks.start("accept", self._run(self._listener))
-        bound: int = self._listener.getsockname()[1]
-        return bound
-
-    async def _stop(self) -> None:
-        accepting, self._accepting = self._accepting, None
-        if accepting is not None:
-            accepting.cancel()
-            await asyncio.wait([accepting])
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
 
     async def _accept_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self.accept()
         self._changed()
 
-    async def _run(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            connection, _ = await loop.sock_accept(listener)
-            self.connections += 1
-            self._changed()
-            self._tasks.start("connection", self._treat(connection))
-
     async def _treat(self, connection: socket.socket) -> None:
+        self.connections += 1
+        self._changed()
         fault = self._faults.take(CONNECTION_KINDS)
         if fault is not None:
             try:

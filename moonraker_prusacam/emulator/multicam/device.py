@@ -15,12 +15,12 @@ import asyncio
 import contextlib
 import json
 import secrets
-import socket
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
+from moonraker_prusacam.emulator.listener import Listener
 from moonraker_prusacam.multicam import CommandType
 from moonraker_prusacam.tasks import TaskOwner
 
@@ -31,6 +31,7 @@ from .shutter import Shutter
 from .today import KINDS
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from .film import Film
@@ -80,10 +81,9 @@ class VirtualDevice:
         self.complaints: list[str] = []
         self.open = 0
         self.most_open = 0
-        self._listener: socket.socket | None = None
-        self._accepted: set[socket.socket] = set()  # and not served yet
         self._changed = asyncio.Condition()
         self._tasks = TaskOwner(f"virtual device {self.device_id}")
+        self._listener = Listener(self._tasks, self._serve)
 
     @property
     def service_name(self) -> str:
@@ -104,26 +104,14 @@ class VirtualDevice:
 
     async def start(self) -> None:
         """Listen; OSError if the port is taken."""
-        self._listener = socket.create_server((self.host, self.port))
-        self._listener.setblocking(False)
-        self.port = self._listener.getsockname()[1]
-        # Not sock_accept(): cancelled in the wrong moment, it loses a connection.
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._listener, self._accept, self._listener)
+        self.port = self._listener.open(self.host, self.port)
 
     async def aclose(self) -> None:
         """Stop listening and drop all connections. Idempotent."""
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
         await self._tasks.aclose()
         if self._film is not None:
             await self._film.aclose()
-        for connection in self._accepted:
-            connection.close()
-        self._accepted.clear()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
 
     async def wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Wait until ``condition`` holds; asked whenever anything happens here."""
@@ -163,17 +151,7 @@ class VirtualDevice:
         self.recordings.clear()
         self._disarm()
 
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return  # gone before it was taken
-        connection.setblocking(False)
-        self._accepted.add(connection)
-        self._tasks.start("peer", self._serve(connection))
-
     async def _serve(self, connection: socket.socket) -> None:
-        self._accepted.discard(connection)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         reader, writer = await asyncio.open_connection(sock=connection)
