@@ -164,6 +164,10 @@ async def test_rotation_when_changed_during_a_print_then_the_video_is_upright(
     for layer in range(1, 28):
         await printer.print_layers(layer, layer)
         await host.frames(layer)
+    # The panel knows of no flip: what is sealed by now has the one that was configured.
+    job = timelapse.active
+    assert job is not None
+    await until(lambda: job.contents().segments)
     await timelapse.configure({"rotation": 90})
     await printer.tell("complete", "complete")
     done = await host.rendered()
