@@ -16,19 +16,10 @@ import json
 import random
 import socket
 import time
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from moonraker_prusacam.emulator.multicam import VirtualDevice
-from moonraker_prusacam.multicam.controller import MultiCamController
-from moonraker_prusacam.multicam_options import (
-    Address,
-    MultiCamConfig,
-    MultiCamDeviceConfig,
-    MultiCamSections,
-)
-from tests.support.mp4 import movie
-from tests.support.multicam_device import FPS, WAIT_S, stage
+from tests.support.multicam_device import FPS
+from tests.support.multicam_ensemble import ensemble
 
 from .engine import LIVE_TIMEOUT_S, POLL_S, Engine
 from .figure import Figure, Spread, percentile
@@ -39,15 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from moonraker_prusacam.multicam.controller.session import Session
-
     from .stand import Stand
 
 KINDS = ("first phone", "published", "iphone")
 """One of each dialect: legacy, v1, v2."""
 
 STARTS = 4  # in a round
-CONFIG = MultiCamConfig(delay_s=0.5, discover=False)
 OPTIONS = """
 [multicam_camera bench]
 port: 0
@@ -116,52 +104,17 @@ async def _starts(
     late: list[float] = []
     apart: list[float] = []
     wrong: list[float] = []
-    async with AsyncExitStack() as stack:
-        phones = [
-            await stack.enter_async_context(
-                VirtualDevice(kind, fps=FPS, content=movie())
-            )
-            for kind in KINDS
-        ]
-        standing = await stack.enter_async_context(stage(folder / "device"))
-        ports = [*(phone.port for phone in phones), standing.port]
-        sections = MultiCamSections(
-            CONFIG,
-            tuple(
-                MultiCamDeviceConfig(f"d{port}", address=Address("127.0.0.1", port))
-                for port in ports
-            ),
-        )
-        told = asyncio.Event()
-        videos = folder / "videos"
-        controller = MultiCamController(
-            sections, CONFIG, folder / "s", lambda: videos, lambda _: told.set()
-        )
-        await controller.start()
-        stack.push_async_callback(controller.aclose)
-
-        async def until(session: Session, state: str) -> None:
-            async with asyncio.timeout(WAIT_S):
-                while any(take.state != state for take in session.record.takes):
-                    told.clear()
-                    await told.wait()
-
+    async with ensemble(folder, KINDS) as standing:
         for _ in range(starts):
-            for phone in phones:
+            for phone in standing.phones:
                 phone.shutter.phase = random.random()
-            session = await controller.start_recording()
-            await until(session, "recording")
-            target_s = session.record.target or 0.0
-            device = standing.service.device
-            if device is None or device.recording is None:
-                raise ValueError("our camera does not record")
-            first = device.recording.first
-            ours_s = first.unix_s if first is not None else 0.0
-            theirs_s = [phone.shutter.first_frame_s() for phone in phones]
+            session = await standing.controller.start_recording()
+            await standing.until(session, "recording", "recording")
+            target_s, ours_s = session.record.target or 0.0, standing.ours_s
             late.append(ours_s - target_s)
-            apart += [abs(ours_s - each) for each in theirs_s]
-            await controller.stop_recording()
-            await until(session, "collected")
+            apart += [abs(ours_s - each) for each in standing.theirs_s]
+            await standing.controller.stop_recording()
+            await standing.until(session, "collected", "done")
             offset_s = session.record.takes[-1].offset_s(target_s)
             wrong.append(abs((offset_s or 0.0) - late[-1]))
     return late, apart, wrong

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from moonraker_prusacam.multicam.controller import MultiCamController
+from moonraker_prusacam.multicam.controller import (
+    MultiCamController,
+    collector,
+    download,
+    exchange,
+    orders,
+)
 from moonraker_prusacam.multicam_options import (
     Address,
     MultiCamConfig,
@@ -28,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    import pytest
+
 TIMEOUT_S = 10.0
 LOOK_S = 0.02
 CONFIG = MultiCamConfig(
@@ -35,6 +43,17 @@ CONFIG = MultiCamConfig(
 )
 PRINTING = PrintState("printing", "cube.gcode", 0.0, None, None)
 COMPLETE = attrs.evolve(PRINTING, state="complete")
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for devices as long as a test may."""
+    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
+    monkeypatch.setattr(orders, "POLL_S", 0.05)
+    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
+    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 1.0)
 
 
 class Bench:

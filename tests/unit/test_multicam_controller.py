@@ -15,14 +15,8 @@ import attrs
 import pytest
 
 from moonraker_prusacam.errors import MultiCamRefused
-from moonraker_prusacam.multicam.controller import (
-    collector,
-    download,
-    exchange,
-    orders,
-)
 from moonraker_prusacam.multicam.controller.session import RECORD
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
 from tests.support.multicam_peer import VIDEO, Peer, encoded
 
 if TYPE_CHECKING:
@@ -32,13 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
-    monkeypatch.setattr(orders, "POLL_S", 0.05)
-    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
-    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 1.0)
+    hurry(monkeypatch)
 
 
 async def test_print_when_it_runs_and_ends_then_all_record_from_one_instant(

@@ -19,12 +19,10 @@ from moonraker_prusacam.multicam.controller import (
     collector,
     controller,
     download,
-    exchange,
-    orders,
 )
 from moonraker_prusacam.multicam.controller.download import Download, Recording
 from moonraker_prusacam.multicam.controller.part_file import PartFile, broken_part
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
 from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
@@ -52,10 +50,7 @@ def guards(path: Path, room_bytes: int) -> list[DiskGuard]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01,))
-    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
-    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
-    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
+    hurry(monkeypatch)
 
 
 async def test_download_when_a_device_trickles_then_it_is_as_good_as_away(

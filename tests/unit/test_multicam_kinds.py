@@ -23,10 +23,10 @@ from moonraker_prusacam.emulator.multicam import (
 )
 from moonraker_prusacam.errors import MultiCamError
 from moonraker_prusacam.multicam import CommandType
-from moonraker_prusacam.multicam.controller import collector, download, exchange, orders
+from moonraker_prusacam.multicam.controller import download, exchange
 from moonraker_prusacam.multicam.controller.download import Download, Recording
 from moonraker_prusacam.multicam_options import Address
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +39,8 @@ DOWNLOAD_BYTES = 64 << 20
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
+    hurry(monkeypatch)
     monkeypatch.setattr(exchange, "LIST_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
-    monkeypatch.setattr(orders, "POLL_S", 0.05)
-    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
-    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
     monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 0.5)
 
 

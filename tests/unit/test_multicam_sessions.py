@@ -17,17 +17,13 @@ import pytest
 from moonraker_prusacam.errors import MultiCamRefused
 from moonraker_prusacam.kernel_clock import ClockState
 from moonraker_prusacam.multicam.controller import (
-    collector,
     controller,
-    download,
-    exchange,
-    orders,
     starter,
 )
 from moonraker_prusacam.multicam.controller.saver import Saver
 from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Session, Take
 from moonraker_prusacam.multicam.protocol.constants import file_id
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, Bench, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, Bench, bench, hurry
 from tests.support.multicam_peer import Peer
 
 if TYPE_CHECKING:
@@ -38,12 +34,7 @@ SLOW = attrs.evolve(CONFIG, delay_s=1.0)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
-    monkeypatch.setattr(orders, "POLL_S", 0.05)
-    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
-    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
+    hurry(monkeypatch)
 
 
 async def test_prints_when_one_follows_at_once_then_both_have_their_videos(

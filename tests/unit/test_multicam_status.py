@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 from moonraker_prusacam.errors import MultiCamUnavailable
-from moonraker_prusacam.multicam.controller import collector, exchange, orders
+from moonraker_prusacam.multicam.controller import exchange
 from moonraker_prusacam.multicam.controller.controller import MAX_SHOWN
 from moonraker_prusacam.multicam.controller.roster import Roster
 from moonraker_prusacam.multicam.controller.session import Session
@@ -28,7 +28,7 @@ from moonraker_prusacam.multicam_options import (
     MultiCamSections,
 )
 from moonraker_prusacam.networks import networks
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench
+from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
 from tests.support.multicam_device import Client, stage
 from tests.support.multicam_peer import VIDEO, Peer
 
@@ -41,9 +41,7 @@ RAW = "Connect call failed"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01,))
-    monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
-    monkeypatch.setattr(collector, "AGAIN_S", 0.05)
+    hurry(monkeypatch)
 
 
 async def test_status_when_videos_come_or_not_then_both_are_counted(

@@ -12,22 +12,14 @@ import logging
 import re
 import subprocess
 import time
-from contextlib import AsyncExitStack
 from statistics import median
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam import mp4
-from moonraker_prusacam.emulator.multicam import VirtualDevice
 from moonraker_prusacam.ffmpeg_program import find_ffmpeg
-from moonraker_prusacam.multicam.controller import MultiCamController, orders
-from moonraker_prusacam.multicam_options import (
-    Address,
-    MultiCamConfig,
-    MultiCamDeviceConfig,
-    MultiCamSections,
-)
-from tests.support.mp4 import movie
-from tests.support.multicam_device import FPS, WAIT_S, stage
+from moonraker_prusacam.multicam.controller import orders
+from tests.support.multicam_device import FPS, stage
+from tests.support.multicam_ensemble import ensemble
 from tests.support.staged_source import StagedSource
 
 if TYPE_CHECKING:
@@ -35,13 +27,10 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from moonraker_prusacam.multicam.controller.session import Session
-
 log = logging.getLogger(__name__)
 
 KINDS = ("published", "iphone", "android")
 ROUNDS = 3
-CONFIG = MultiCamConfig(delay_s=0.5, discover=False)
 
 
 async def test_session_when_phones_and_our_camera_record_then_begin_within_a_frame(
@@ -51,56 +40,16 @@ async def test_session_when_phones_and_our_camera_record_then_begin_within_a_fra
     monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
     monkeypatch.setattr(orders, "POLL_S", 0.05)
     apart_s: list[float] = []
-    async with AsyncExitStack() as stack:
-        phones = [
-            await stack.enter_async_context(
-                VirtualDevice(kind, fps=FPS, content=movie())
-            )
-            for kind in KINDS
-        ]
-        standing = await stack.enter_async_context(stage(tmp_path / "device"))
-        ports = [*(phone.port for phone in phones), standing.port]
-        sections = MultiCamSections(
-            CONFIG,
-            tuple(
-                MultiCamDeviceConfig(name, address=Address("127.0.0.1", port))
-                for name, port in zip((*KINDS, "ours"), ports, strict=True)
-            ),
-        )
-        told = asyncio.Event()
-        videos = tmp_path / "videos"
-        controller = MultiCamController(
-            sections, CONFIG, tmp_path / "s", lambda: videos, lambda _: told.set()
-        )
-        await controller.start()
-        stack.push_async_callback(controller.aclose)
-
-        async def until(session: Session, state: str, phase: str) -> None:
-            """Wait until all devices are so far, and the session is."""
-            async with asyncio.timeout(WAIT_S):
-                while session.record.phase != phase or any(
-                    take.state != state for take in session.record.takes
-                ):
-                    told.clear()
-                    await told.wait()
-
+    async with ensemble(tmp_path, KINDS) as standing:
         for _ in range(ROUNDS):
-            takes = (session := await controller.start_recording()).record.takes
-            await until(session, "recording", "recording")
-            target_s = session.record.target
-            assert target_s is not None
-            device = standing.service.device
-            assert device is not None
-            assert device.recording is not None
-            assert device.recording.first is not None
-            ours_s = device.recording.first.unix_s
-            begun_s = [phone.shutter.first_frame_s() for phone in phones]
-            assert ours_s >= target_s
-            # Each is late by what its next frame takes: less than one interval.
-            apart_s += [abs(ours_s - each) for each in begun_s]
-            await controller.stop_recording()
-            await until(session, "collected", "done")
-            ours = takes[-1]
+            session = await standing.controller.start_recording()
+            await standing.until(session, "recording", "recording")
+            assert session.record.target is not None
+            assert standing.ours_s >= session.record.target
+            apart_s += [abs(standing.ours_s - each) for each in standing.theirs_s]
+            await standing.controller.stop_recording()
+            await standing.until(session, "collected", "done")
+            ours = session.record.takes[-1]
             assert ours.file_name is not None
             kept = tmp_path / "device" / "bed" / ours.file_name
             octets = await asyncio.to_thread(kept.read_bytes)
