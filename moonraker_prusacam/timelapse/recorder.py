@@ -151,7 +151,7 @@ class Recorder:
         is_ours = self.job.record.trigger in ("auto", "layer") and not self._macro_seen
         if not is_ours or layer < 1 or layer == self._layer:
             return False
-        return self._queue(layer, monotonic_ns, self._number + 1, is_parked=False)
+        return self._queue(layer, monotonic_ns, self._number + 1)
 
     def macro_called(
         self, layer: int | None, monotonic_ns: int, *, is_parked: bool
@@ -171,7 +171,10 @@ class Recorder:
         )
         self._macro_seen = True
         number = self._number + (not replaces)
-        return self._queue(layer, monotonic_ns, number, is_parked=is_parked)
+        is_queued = self._queue(layer, monotonic_ns, number, is_final=is_parked)
+        if is_queued and is_parked and self._smart is not None:
+            self._smart.head_parked(number, monotonic_ns)
+        return is_queued
 
     def keep_interval(self, interval_s: float | None) -> None:
         """Take a frame every ``interval_s``, besides what else triggers; None: no."""
@@ -195,8 +198,14 @@ class Recorder:
         self._holds.close()
 
     def _queue(
-        self, layer: int | None, monotonic_ns: int, number: int, *, is_parked: bool
+        self,
+        layer: int | None,
+        monotonic_ns: int,
+        number: int,
+        *,
+        is_final: bool = False,
     ) -> bool:
+        """Have a frame taken; one that is final is replaced by no better one."""
         try:
             self._triggers.put_nowait(Trigger(layer, monotonic_ns, number))
         except asyncio.QueueFull:
@@ -205,7 +214,7 @@ class Recorder:
             return False
         finally:
             self._number, self._layer = number, layer
-        if self._smart is not None and not is_parked:
+        if self._smart is not None and not is_final:
             self._layers[number] = layer
             self._smart.layer_began(number, monotonic_ns)
         return True
@@ -227,9 +236,7 @@ class Recorder:
                 now = time.monotonic()
                 if now >= due:
                     number = self._number + 1
-                    self._queue(
-                        self._layer, time.monotonic_ns(), number, is_parked=True
-                    )
+                    self._queue(self._layer, time.monotonic_ns(), number, is_final=True)
                     due += self._interval_s * (1 + (now - due) // self._interval_s)
             wait_s = max(0.0, due - time.monotonic()) if self._interval_s else None
             with suppress(TimeoutError):
@@ -262,7 +269,8 @@ class Recorder:
         if trigger.number > self._stored:
             record.frames += 1
             self._stored = trigger.number
-        record.last_frame = frame.wall_time
+        if trigger.number == self._stored:
+            record.last_frame = frame.wall_time
         self._state_log.report("frames are recorded", logging.INFO)
         if trigger.found is not None:
             record.chosen += 1

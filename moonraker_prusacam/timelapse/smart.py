@@ -53,6 +53,7 @@ class SmartChoice:
         self._replace = replace
         self._selection: FrameSelection[Frame] = FrameSelection(target)
         self._begun_ns: int | None = None
+        self._is_listening = False
         self._current: int | None = None
         # Numbers that may be replaced yet, and when their layers ended.
         self._open: deque[tuple[int, int]] = deque()
@@ -61,13 +62,28 @@ class SmartChoice:
         """The layer before is over, and frames are of the layer of ``number`` now."""
         if number == self._current:
             return
-        begin_ns = monotonic_ns + int(self._motion.lead_s * 1e9)
-        if self._begun_ns is None:
-            self._begun_ns = begin_ns
+        begin_ns = self._moved_at(monotonic_ns)
+        if not self._is_listening:
+            self._is_listening = True
             self._camera.subscribe(self._frame_came)
             self._motion.on_batch.append(self._motion_arrived)
         self._close(begin_ns)
         self._current = number
+        if self._begun_ns is None:
+            self._begun_ns = begin_ns
+
+    def head_parked(self, number: int, monotonic_ns: int) -> None:
+        """The frame of ``number`` shows a parked head, and is to stay.
+
+        What was chosen from until then is of the layer before, unless ``number`` had a
+        frame of its layer's first moment already. Nothing is chosen until the next
+        ``layer_began``.
+        """
+        if self._current == number:
+            self._selection.close_layer(None, self._moved_at(monotonic_ns))
+        else:
+            self._close(self._moved_at(monotonic_ns))
+        self._current = self._begun_ns = None
 
     def is_settled(self, number: int) -> bool:
         """Whether the frame of ``number`` is replaced no more."""
@@ -90,6 +106,10 @@ class SmartChoice:
             self._motion.on_batch.remove(self._motion_arrived)
         self._current = None
         self._open.clear()
+
+    def _moved_at(self, monotonic_ns: int) -> int:
+        """When the head does what G-code of that moment wants."""
+        return monotonic_ns + int(self._motion.lead_s * 1e9)
 
     def _close(self, end_ns: int) -> None:
         if self._current is not None:

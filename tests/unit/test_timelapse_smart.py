@@ -6,23 +6,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from moonraker_prusacam.camera import Frame
+from moonraker_prusacam.config import TrackConfig
+from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.motion import Machine, Sample
+from moonraker_prusacam.timelapse import Job
+from moonraker_prusacam.timelapse.recorder import Recorder, Trigger
 from moonraker_prusacam.timelapse.selection import MAX_WAIT_NS, Target
 from moonraker_prusacam.timelapse.smart import MARGIN_NS, SmartChoice
 from tests.support import jpeg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from moonraker_prusacam.motion import Motion
 
 SECOND_NS = 1_000_000_000
+WAIT_S = 10.0
 PICTURE = jpeg.picture(64, 48)
 
 
@@ -79,10 +87,29 @@ class Scene:
                 has_dht=True,
                 first_ns=at_ns,
                 last_ns=at_ns,
-                wall_time=1.0,
+                wall_time=tenth / 10,
             )
             for callback in tuple(self.callbacks):
                 callback(frame)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        yield
+
+    async def wait_newer(self, than_ns: int, timeout_s: float) -> Frame:
+        """A frame of that moment, for recorders."""
+        assert timeout_s > 0
+        at_s = (than_ns - self.base_ns) / SECOND_NS
+        return Frame(
+            PICTURE,
+            seq=1,
+            width=64,
+            height=48,
+            has_dht=True,
+            first_ns=than_ns,
+            last_ns=than_ns,
+            wall_time=at_s,
+        )
 
     def at(self, seconds: float) -> int:
         return self.base_ns + round(seconds * SECOND_NS)
@@ -146,6 +173,80 @@ def test_finish_when_the_last_layer_is_open_then_it_is_chosen_as_well(
     scene.choice.finish()
     assert scene.replaced[1].first_ns == scene.at(-2.0)
     scene.choice.close()
+
+
+def test_head_parked_when_the_layer_has_a_frame_then_that_stays(scene: Scene) -> None:
+    scene.choice.layer_began(1, scene.at(-7.5))
+    scene.film(-8.0, -6.0)
+    scene.choice.head_parked(1, scene.at(-6.0))
+    assert scene.choice.is_settled(1)
+    scene.film(-6.0, -4.0)
+    scene.motion.tell(scene.at(-4.0))
+    scene.choice.layer_began(2, scene.at(-3.5))
+    scene.film(-3.5, -0.5)
+    scene.motion.tell(scene.at(-0.5))
+    scene.choice.finish()
+    # Not 1, and 2 not from before it began: of x = 0 at -6.0 and -4.0 nothing is left.
+    assert [*scene.replaced] == [2]
+    assert scene.replaced[2].first_ns == scene.at(-2.0)
+    assert not scene.callbacks
+    assert not scene.motion.on_batch
+
+
+def test_head_parked_when_it_is_the_next_layer_then_the_one_before_is_chosen(
+    scene: Scene,
+) -> None:
+    scene.choice.layer_began(1, scene.at(-7.5))
+    scene.film(-7.5, -5.0)
+    scene.choice.head_parked(2, scene.at(-5.0))
+    scene.film(-5.0, -1.0)
+    scene.motion.tell(scene.at(-1.0))
+    assert [*scene.replaced] == [1]
+    assert scene.replaced[1].first_ns == scene.at(-6.0)
+    scene.choice.head_parked(3, scene.at(-1.0))
+    assert scene.choice.is_settled(1)
+    scene.choice.finish()
+    assert [*scene.replaced] == [1]
+
+
+async def test_recorder_when_macros_park_after_a_layer_was_told_then_frames_stay(
+    scene: Scene, tmp_path: Path
+) -> None:
+    job = await asyncio.to_thread(
+        lambda: Job.create(tmp_path, camera="front", trigger="auto", style="smart")
+    )
+
+    is_on_disk = asyncio.Event()
+
+    async def stored(job: Job, trigger: Trigger, is_stored: bool) -> None:
+        assert is_stored
+        is_on_disk.set()
+
+    recorder = Recorder(
+        job,
+        TrackConfig(style="smart", frame_delay_s=0),
+        scene,
+        None,
+        cast("Motion", scene.motion),
+        DiskGuard(tmp_path),
+        stored,
+    )
+    await recorder.start()
+    # Klipper tells of a layer up to 250 ms before its macro calls.
+    assert recorder.layer_changed(1, scene.at(-9.0))
+    async with asyncio.timeout(WAIT_S):
+        await is_on_disk.wait()
+        for layer in range(1, 5):
+            at_s = -9.0 + 2 * layer
+            is_on_disk.clear()
+            assert recorder.macro_called(layer, scene.at(at_s), is_parked=True)
+            await is_on_disk.wait()
+            scene.film(at_s, at_s + 2)
+            scene.motion.tell(scene.at(at_s + 2))
+            assert recorder.settled_until == layer - 1  # those before may be sealed
+        await recorder.finish()
+    assert (job.record.frames, job.record.chosen) == (4, 0)
+    assert job.record.last_frame == pytest.approx(-1.0)
 
 
 def test_is_settled_when_a_layer_is_chosen_or_too_old_then_it_is(
