@@ -180,13 +180,17 @@ def _make_room(folder: Path) -> str:
 
 
 async def _look_at_ffmpeg(config: Config) -> tuple[State, str, str | None]:
-    if config.timelapse is None:
-        return State.SKIPPED, "not needed without [timelapse]", None
+    tracks = () if config.timelapse is None else (config.timelapse, *config.tracks)
+    together = config.multicam.multicam
+    joins = together is not None and together.video != "off"
+    recodes = together is not None and together.encode and config.multicam.cameras
+    if not (tracks or joins or recodes):
+        return State.SKIPPED, "no videos are made", None
     install = "sudo apt install ffmpeg"
     try:
-        program = await asyncio.to_thread(find_ffmpeg, config.timelapse.ffmpeg)
+        program = await asyncio.to_thread(find_ffmpeg, config.ffmpeg)
     except FfmpegMissing as error:
-        if config.timelapse.ffmpeg is not None:
+        if config.ffmpeg is not None:
             return State.FAILED, str(error), "name an ffmpeg there, or leave it out"
         return State.FAILED, "there is none: no video can be made", install
     try:
@@ -196,9 +200,9 @@ async def _look_at_ffmpeg(config: Config) -> tuple[State, str, str | None]:
     if "libx264" not in features.encoders:
         return State.FAILED, f"{program} has no libx264, which makes videos", install
     version = ".".join(map(str, features.version))
-    tracks = (config.timelapse, *config.tracks)
     is_captioned = any(track.caption or track.progress_bar for track in tracks)
-    if is_captioned and "drawtext" not in features.filters:
+    is_named = together is not None and joins and together.video_names
+    if (is_captioned or is_named) and "drawtext" not in features.filters:
         found = f"{program} cannot write captions: it has no drawtext"
         return State.WARNING, found, install
     return State.OK, f"{program}, version {version}", None

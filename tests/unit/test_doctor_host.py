@@ -23,6 +23,7 @@ from moonraker_prusacam.doctor.host import (
     examine_ffmpeg,
     mount_of,
 )
+from moonraker_prusacam.errors import FfmpegMissing
 from tests.support.video import programs
 
 if TYPE_CHECKING:
@@ -198,6 +199,27 @@ async def examined_ffmpeg(made: Config) -> Finding:
 async def test_ffmpeg_when_nothing_is_recorded_then_skipped(tmp_path: Path) -> None:
     finding = await examined_ffmpeg(config(tmp_path, ""))
     assert finding.state is State.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("sections", "state"),
+    [
+        ("[multicam]\n", State.SKIPPED),
+        ("[multicam]\nvideo: side_by_side\n", State.FAILED),
+        ("[multicam]\n[multicam_camera front]\n", State.FAILED),
+        ("[multicam]\nencode: False\n[multicam_camera front]\n", State.SKIPPED),
+        ("[multicam_camera front]\n", State.SKIPPED),
+    ],
+)
+async def test_ffmpeg_when_multicam_needs_it_then_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: str, state: State
+) -> None:
+    def find(_: Path | None) -> str:
+        raise FfmpegMissing("there is none")
+
+    monkeypatch.setattr(host, "find_ffmpeg", find)
+    finding = await examined_ffmpeg(config(tmp_path, sections))
+    assert finding.state is state
 
 
 @pytest.mark.parametrize("program", programs())

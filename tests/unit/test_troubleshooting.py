@@ -150,7 +150,7 @@ NO_TROUBLE = (
     "Prusa Connect is not configured",
     "not encrypted, on this host",
     "an address, no name",
-    "not needed without [timelapse]",
+    "no videos are made",
     "none yet (dry run)",
     "in session with Prusa Connect",
     "… accepted, the last one … ago",
