@@ -42,7 +42,7 @@ from .starter import Starter
 from .turns import OPEN, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from pathlib import Path
 
     from moonraker_prusacam.multicam_options import MultiCamConfig, MultiCamSections
@@ -210,13 +210,44 @@ class MultiCamController:
 
         Raises MultiCamError.
         """
+        return await self._whole(self._start_recording(delay_s))
+
+    async def stop_recording(self) -> Session:
+        """End what records and collect it; raises MultiCamRefused if nothing does."""
+        return await self._whole(self._stop_recording())
+
+    async def collect(self, identity: str | None = None) -> Session:
+        """Fetch again what is missing of that session, else of the newest one.
+
+        Raises MultiCamRefused.
+        """
+        return await self._whole(self._collect_again(identity))
+
+    async def render(self, identity: str | None = None) -> Session:
+        """Make the video of all angles of that session, else of the newest one.
+
+        Raises MultiCamRefused.
+        """
+        return await self._whole(self._render(identity))
+
+    async def _whole(self, order: Coroutine[Any, Any, Session]) -> Session:
+        """Carry out ``order``, even if who gave it has left; raises MultiCamError.
+
+        A session whose devices nobody stops, as half an order would leave it, is
+        neither over nor can it be ended.
+        """
+        outcome = await asyncio.shield(self._tasks.start("order", _outcome(order)))
+        if isinstance(outcome, MultiCamError):
+            raise outcome
+        return outcome
+
+    async def _start_recording(self, delay_s: float | None) -> Session:
         async with self._turn:
             if (session := self.recording) is None:
                 session = await self._begin_asked(delay_s)
             return session
 
-    async def stop_recording(self) -> Session:
-        """End what records and collect it; raises MultiCamRefused if nothing does."""
+    async def _stop_recording(self) -> Session:
         async with self._turn:
             session = self.recording
             if session is None:
@@ -227,11 +258,7 @@ class MultiCamController:
                 await self._take(self._follower.render())
             return session
 
-    async def collect(self, identity: str | None = None) -> Session:
-        """Fetch again what is missing of that session, else of the newest one.
-
-        Raises MultiCamRefused.
-        """
+    async def _collect_again(self, identity: str | None) -> Session:
         async with self._turn:
             for session in reversed(self._sessions):
                 record = session.record
@@ -257,11 +284,7 @@ class MultiCamController:
                 return session
         raise MultiCamRefused("there is no session with videos that are missing")
 
-    async def render(self, identity: str | None = None) -> Session:
-        """Make the video of all angles of that session, else of the newest one.
-
-        Raises MultiCamRefused.
-        """
+    async def _render(self, identity: str | None) -> Session:
         async with self._turn:
             for session in reversed(self._sessions):
                 record = session.record
@@ -431,3 +454,11 @@ class MultiCamController:
 
     def _rendered(self, session: Session, title: str, work: Work) -> None:
         self._notify(video_notice(session, title, work))
+
+
+async def _outcome(order: Coroutine[Any, Any, Session]) -> Session | MultiCamError:
+    """What is told to who gave an order: a refusal is no mistake of a task."""
+    try:
+        return await order
+    except MultiCamError as error:
+        return error
