@@ -2,18 +2,28 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who gives an order may leave before it is carried out."""
+"""Who orders may leave before it is done, and be ahead of who tells of the print."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from moonraker_prusacam.multicam.controller.session import Session
-from tests.support.multicam_bench import TIMEOUT_S, bench, hurry
+from moonraker_prusacam.print_job import PrintEvent, PrintEventKind
+from tests.support.multicam_bench import (
+    COMPLETE,
+    CONFIG,
+    PRINTING,
+    TIMEOUT_S,
+    bench,
+    hurry,
+)
 from tests.support.multicam_peer import Peer
 
 if TYPE_CHECKING:
@@ -83,3 +93,39 @@ async def test_start_when_who_said_it_leaves_then_it_can_be_stopped(
         await made.controller.stop_recording()
         await made.done()
     assert made.device(0)["state"] == "collected"
+
+
+@pytest.mark.parametrize("is_eager", [True, False])
+async def test_start_when_a_macro_is_ahead_of_its_print_then_it_ends_with_that(
+    tmp_path: Path, is_eager: bool
+) -> None:
+    config = attrs.evolve(CONFIG, record_prints=is_eager)
+    async with Peer() as peer, bench(tmp_path, peer, config=config) as made:
+        selected_ns = time.monotonic_ns()
+        await made.controller.start_recording()
+        # Its state is asked for, so it is told late, and of a print that runs.
+        selected = PrintEvent(PrintEventKind.SELECTED, PRINTING, selected_ns)
+        await made.controller.handle(selected)
+        await made.event("started", attrs.evolve(PRINTING, total_duration_s=0.2))
+        await made.started()
+        assert made.session["state"] == "recording"
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert not peer.is_recording
+    (session,) = made.controller.sessions
+    assert (session["manual"], session["filename"]) == (False, "cube.gcode")
+    assert made.device(0)["video"].startswith("cube_")
+
+
+async def test_start_when_a_print_begins_much_later_then_it_lasts_until_stop(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        await made.controller.start_recording()
+        await made.started()
+        later_ns = time.monotonic_ns() + 60 * 1_000_000_000
+        started = PrintEvent(PrintEventKind.STARTED, PRINTING, later_ns)
+        await made.controller.handle(started)
+        await made.event("complete", COMPLETE)
+        assert made.session["state"] == "recording"
+        assert made.session["manual"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
 from moonraker_prusacam.kernel_clock import read_clock
 from moonraker_prusacam.print_follower import Begin, Drop, End, Learn, PrintFollower
-from moonraker_prusacam.signals import StartOptions
+from moonraker_prusacam.signals import SAME_PRINT_S, StartOptions
 from moonraker_prusacam.tasks import TaskOwner
 
 from .browser import Browser
@@ -117,6 +117,7 @@ class MultiCamController:
             )
         self._starting: asyncio.Task[None] | None = None
         self._printing: PrintState | None = None
+        self._asked: StartOptions | None = None  # when no print was known
         self._told_s = 0.0
         # Signals are served one after the other, in the order of their arrival.
         self._turn = asyncio.Lock()
@@ -202,8 +203,12 @@ class MultiCamController:
                 if self._workshop is not None:
                     self._workshop.look()
             recording = self.recording
-            if recording is None or not recording.record.is_manual:
-                await self._take(self._follower.event(event))
+            if recording is not None and recording.record.is_manual:
+                if (asked := self._asked_in(event)) is None:
+                    return
+                recording.record.is_manual = False
+                await self._take(self._follower.start(asked))
+            await self._take(self._follower.event(event))
 
     async def start_recording(self, delay_s: float | None = None) -> Session:
         """Record the print that runs; without one, until somebody says stop.
@@ -343,19 +348,31 @@ class MultiCamController:
         if not self.roster.devices:
             raise MultiCamRefused("there is no device to record with")
         printing = self._printing
+        asked = StartOptions(True, "auto", time.monotonic_ns())
         if printing is not None:
-            options = StartOptions(True, "auto", time.monotonic_ns())
-            await self._take(self._follower.start(options), delay_s)
+            await self._take(self._follower.start(asked), delay_s)
             if self.recording is None:  # there was nobody when the print began
                 await self._begin(Begin(printing.filename), delay_s=delay_s)
             if self.recording is not None:
                 self.recording.record.filename = printing.filename
                 await self._save(self.recording)
         else:
+            self._asked = asked
             await self._begin(Begin(), is_manual=True, delay_s=delay_s)
         if (session := self.recording) is None:
             raise MultiCamError("the recording could not be begun; see the log")
         return session
+
+    def _asked_in(self, event: PrintEvent) -> StartOptions | None:
+        """The order for what is recorded, if it was given in the print of ``event``.
+
+        A macro at the begin of a file is ahead of what tells that it is printed.
+        """
+        asked, state = self._asked, event.print
+        if asked is None or state is None or not state.is_active:
+            return None
+        started_s = event.monotonic_ns / 1e9 - state.total_duration_s
+        return asked if started_s <= asked.asked_ns / 1e9 + SAME_PRINT_S else None
 
     async def _begin(
         self, step: Begin, *, is_manual: bool = False, delay_s: float | None = None
