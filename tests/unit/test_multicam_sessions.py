@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from moonraker_prusacam.emulator.multicam import Fault, FaultKind, VirtualDevice
 from moonraker_prusacam.errors import MultiCamRefused
 from moonraker_prusacam.kernel_clock import ClockState
+from moonraker_prusacam.multicam import CommandType
 from moonraker_prusacam.multicam.controller import (
     controller,
     starter,
@@ -23,8 +25,9 @@ from moonraker_prusacam.multicam.controller import (
 from moonraker_prusacam.multicam.controller.saver import Saver
 from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Session, Take
 from moonraker_prusacam.multicam.protocol.constants import file_id
+from moonraker_prusacam.multicam_options import Address
 from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, Bench, bench, hurry
-from tests.support.multicam_peer import Peer
+from tests.support.multicam_peer import VIDEO, Peer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +58,28 @@ async def test_prints_when_one_follows_at_once_then_both_have_their_videos(
     first, second = made.controller.sessions
     assert first["devices"][0]["video"].startswith("cube_")
     assert second["devices"][0]["video"].startswith("next_")
+
+
+async def test_print_when_its_start_is_lost_then_it_has_not_the_video_of_the_one_before(
+    tmp_path: Path,
+) -> None:
+    async with VirtualDevice(content=VIDEO) as phone:
+        address = Address("127.0.0.1", phone.port)
+        async with bench(tmp_path, address) as made:
+            await made.event("started", PRINTING)
+            await made.started()
+            await made.event("cancelled", COMPLETE)
+            await made.done()
+            phone.faults.append(Fault(FaultKind.HANG_UP, CommandType.START_RECORDING))
+            await made.event("started", attrs.evolve(PRINTING, filename="next.gcode"))
+            await made.until(lambda: made.device(0)["reason"])
+            await made.event("complete", COMPLETE)
+            await made.done()
+        assert len(phone.recordings) == 1
+    first, second = made.controller.sessions
+    assert first["devices"][0]["video"].startswith("cube_")
+    assert second["devices"][0]["video"] is None
+    assert "gone without an answer" in second["devices"][0]["reason"]
 
 
 async def test_device_when_it_is_back_for_the_next_print_then_that_goes_on(

@@ -158,7 +158,8 @@ class Collector:
         record = session.record
         since = self._turns.ordered_since(session, take)
         limit_s = self._config.stop_timeout_s
-        await orders.stop(take, record.created, record.target, limit_s, since)
+        others = self._turns.files_of_others(session, take)
+        await orders.stop(take, record.created, record.target, limit_s, since, others)
         if take.state is TakeState.STOPPED and (other := _twin(session, take)):
             take.state = TakeState.TWIN
             take.reason = f"it is '{other}' under another name"

@@ -97,16 +97,17 @@ async def verify(take: Take, target: float) -> None:
         _note_trouble(take, error)
 
 
-async def has_ended(take: Take, ordered: float) -> bool:
+async def has_ended(take: Take, ordered: float, others: frozenset[str]) -> bool:
     """Whether a device that recorded does so no more, as after a restart of its own.
 
-    Then its file is known, if it has one. False where nobody knows.
+    Then its file is known, if it has one; ``others`` are of other sessions. False
+    where nobody knows.
     """
     try:
         told = (await retried(lambda: ask_status(take.address))).answer
         if _records(told) or told.status in WAITING:
             return False
-        await _find(take, ordered, None)
+        await _find(take, ordered, None, others)
     except MultiCamError as error:
         log.info("MultiCam device %s: %s", take.name, error)
         return False
@@ -119,18 +120,20 @@ async def stop(
     target: float | None,
     timeout_s: float,
     until: float | None = None,
+    others: frozenset[str] = frozenset(),
 ) -> None:
     """Have the device end what it records, and learn what its file is called.
 
     Before the instant ``target`` that is no use: some devices refuse, and begin all
     the same. What it records since ``until`` belongs to a later session: it goes on.
-    Raises MultiCamUnavailable while it is away; what else goes wrong ends the take.
+    ``others`` are files of other sessions. Raises MultiCamUnavailable while it is
+    away; what else goes wrong ends the take.
     """
     if until is None:
         await _until((target or 0.0) + VERIFY_AFTER_S)
         await _end(take, timeout_s)
     if take.recording is None:
-        await _find(take, ordered, until)
+        await _find(take, ordered, until, others)
     if take.recording is None:
         take.fail(take.reason or "it has no recording of this session")
         return
@@ -247,10 +250,13 @@ async def _wait_until_stopped(take: Take, timeout_s: float) -> None:
             return
 
 
-async def _find(take: Take, ordered: float, until: float | None) -> None:
+async def _find(
+    take: Take, ordered: float, until: float | None, others: frozenset[str]
+) -> None:
     """Look for the recording among the device's files: the newest since the order.
 
-    Raises MultiCamUnavailable.
+    A file of the session before may be as new as that, where prints follow each other
+    quickly: ``others`` are none of ours. Raises MultiCamUnavailable.
     """
     try:
         listed = await ask_files(take.address)
@@ -262,7 +268,12 @@ async def _find(take: Take, ordered: float, until: float | None) -> None:
     ahead_s = take.clock_offset_s or 0.0
     since = ordered + ahead_s - CREATION_SLACK_S
     before = float("inf") if until is None else until + ahead_s
-    recent = [file for file in listed.files if since <= file.creationDate < before]
+    recent = [
+        file
+        for file in listed.files
+        if since <= file.creationDate < before
+        and not others & {file.fileId, file.fileName}
+    ]
     if recent:
         newest = max(recent, key=_created)
         take.file_id, take.file_name = newest.fileId, newest.fileName

@@ -101,7 +101,8 @@ class Starter:
             return
         self._locate(take)
         async with self._turns.at(take.address):
-            if not await orders.has_ended(take, record.created):
+            others = self._turns.files_of_others(session, take)
+            if not await orders.has_ended(take, record.created, others):
                 return
             again = Take(
                 name=take.name,
@@ -123,8 +124,11 @@ class Starter:
     async def _stop(self, session: Session, take: Take) -> None:
         """End what belongs to the session before, which its collector fetches."""
         record, limit_s = session.record, self._config.stop_timeout_s
+        others = self._turns.files_of_others(session, take)
         with suppress(MultiCamError):
-            await orders.stop(take, record.created, record.target, limit_s)
+            await orders.stop(
+                take, record.created, record.target, limit_s, others=others
+            )
         await self._saved(session)
 
 

@@ -46,6 +46,17 @@ class Turns:
                 if its.address == take.address and its.state in OPEN:
                     yield other, its
 
+    def files_of_others(self, session: Session, take: Take) -> frozenset[str]:
+        """What the device of ``take`` calls its recordings of other sessions."""
+        keys: set[str | None] = set()
+        for other in self._sessions:
+            if other is session:
+                continue
+            for its in other.record.takes:
+                if its.device_id == take.device_id:
+                    keys |= {its.file_id, its.file_name}
+        return frozenset(key for key in keys if key)
+
     def ordered_since(self, session: Session, take: Take) -> float | None:
         """When a later session has had the device of ``take`` begin; None if none."""
         for other in self._sessions[self._sessions.index(session) + 1 :]:
