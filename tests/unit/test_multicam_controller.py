@@ -119,6 +119,34 @@ async def test_stop_when_it_is_not_answered_then_the_file_is_found_by_the_list(
     assert made.device(0)["video"].endswith(".mov")
 
 
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_stop_when_the_connection_breaks_then_it_is_said_until_the_file_is_there(
+    tmp_path: Path, is_heard: bool
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+
+        def final() -> None:
+            del peer.answers["DEVICE_STATUS"]
+            peer.is_recording, peer.file_name = False, "late.mp4"
+
+        def breaks() -> None:
+            del peer.answers["STOP_RECORDING"]
+            for writer in tuple(peer._writers):
+                writer.transport.abort()
+            if is_heard:
+                peer.answers["DEVICE_STATUS"] = lambda: peer.status("stopping")
+                asyncio.get_running_loop().call_later(0.2, final)
+
+        peer.answers["STOP_RECORDING"] = breaks
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+        assert not peer.is_recording
+        assert peer.said("STOP_RECORDING") == (1 if is_heard else 2)
+    assert made.device(0)["state"] == "collected"
+
+
 async def test_start_when_it_is_accepted_and_not_done_then_said_again(
     tmp_path: Path,
 ) -> None:

@@ -157,6 +157,10 @@ async def _end(take: Take, timeout_s: float) -> None:
             # It may have stopped all the same, and its answer be lost.
             log.info("MultiCam device %s: %s", take.name, error)
             take.reason = str(error)
+            if error.retryable:
+                now = (await retried(lambda: ask_status(take.address))).answer
+                if _records(now):  # it has not heard of it, or its file is not final
+                    raise
     elif take.state is TakeState.RECORDING:
         take.warning = take.warning or "it did not record any more at the end"
 
