@@ -315,6 +315,36 @@ async def test_device_when_it_restarts_with_the_host_then_it_begins_again(
     assert devices[-1]["late_s"] > 0
 
 
+async def test_device_when_it_began_again_and_moves_then_found_where_it_is_now(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer:
+        async with bench(tmp_path) as made:
+            made.controller.roster.announce("phone", peer.address)
+            await made.event("started", PRINTING)
+            await made.until(lambda: kept_states(made) == ["recording"])
+        peer.is_recording, peer.file_name = False, "first.mp4"
+        async with bench(tmp_path) as made:
+            made.controller.roster.announce("phone", peer.address)
+            await made.event("sync", attrs.evolve(PRINTING, total_duration_s=0.1))
+            await made.until(
+                lambda: (
+                    [take["state"] for take in made.session["devices"]]
+                    == ["stopped", "recording"]
+                )
+            )
+            await peer.close()
+            peer.port = 0
+            await peer.listen()
+            made.controller.roster.announce("phone", peer.address)
+            await made.event("complete", COMPLETE)
+            await made.done()
+        assert not peer.is_recording
+    devices = made.session["devices"]
+    assert [device["name"] for device in devices] == ["phone", "phone 2"]
+    assert [device["state"] for device in devices] == ["collected", "collected"]
+
+
 async def test_offsets_when_the_clock_is_set_meanwhile_then_nobody_knows_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

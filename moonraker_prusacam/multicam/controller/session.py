@@ -62,6 +62,7 @@ class Take:
     """A device's part in a session; times are unix seconds of this host."""
 
     name: str
+    known_as: str = ""  # to the roster, where that is another name
     host: str
     port: int
     file_key: str = "auto"

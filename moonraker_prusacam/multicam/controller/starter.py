@@ -106,6 +106,7 @@ class Starter:
                 return
             again = Take(
                 name=take.name,
+                known_as=take.known_as or take.name,
                 host=take.host,
                 port=take.port,
                 file_key=take.file_key,
