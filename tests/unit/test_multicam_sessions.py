@@ -19,6 +19,7 @@ from moonraker_prusacam.errors import MultiCamRefused
 from moonraker_prusacam.kernel_clock import ClockState
 from moonraker_prusacam.multicam import CommandType
 from moonraker_prusacam.multicam.controller import (
+    collector,
     controller,
     starter,
 )
@@ -102,6 +103,33 @@ async def test_device_when_it_is_back_for_the_next_print_then_that_goes_on(
         await made.done()
     assert made.controller.sessions[0]["devices"][0]["state"] == "failed"
     assert made.device(0)["state"] == "collected"
+
+
+async def test_device_when_it_is_back_elsewhere_for_the_next_print_then_both_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "AGAIN_S", 1.0)
+    async with Peer() as peer, bench(tmp_path) as made:
+        made.controller.roster.announce("phone", peer.address)
+        await made.event("started", PRINTING)
+        await made.started()
+        await peer.close()
+        await made.event("complete", COMPLETE)
+        await made.until(lambda: made.device(0)["reason"])
+        peer.port = 0
+        await peer.listen()
+        made.controller.roster.announce("phone", peer.address)
+        await made.event("started", attrs.evolve(PRINTING, filename="next.gcode"))
+        await made.started()
+        assert made.device(0)["state"] == "recording"
+        await made.event("complete", COMPLETE)
+        await made.until(
+            lambda: all(each["state"] == "done" for each in made.controller.sessions)
+        )
+        assert peer.said("STOP_RECORDING") == 2
+    first, second = made.controller.sessions
+    assert first["devices"][0]["video"].startswith("cube_")
+    assert second["devices"][0]["video"].startswith("next_")
 
 
 async def test_recording_when_it_is_over_before_anybody_was_told_then_none_is_stopped(

@@ -119,7 +119,7 @@ class Roster:
 
     def locate(self, take: Take) -> None:
         """Correct the address of a device that has another one by now."""
-        if (device := self._named().get(take.known_as or take.name)) is not None:
+        if (device := self._named().get(take.device_name)) is not None:
             take.host, take.port = device.address.host, device.address.port
 
     def _named(self) -> dict[str, Device]:

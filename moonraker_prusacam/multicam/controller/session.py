@@ -99,6 +99,17 @@ class Take:
         return Address(self.host, self.port)
 
     @property
+    def device_name(self) -> str:
+        """By which the roster knows the device."""
+        return self.known_as or self.name
+
+    def is_of_device(self, other: Take) -> bool:
+        """Whether ``other`` is of the same device, which may have moved between."""
+        ids = {self.device_id, other.device_id} - {""}
+        has_its_name = self.device_name == other.device_name and len(ids) < 2
+        return has_its_name or self.address == other.address
+
+    @property
     def is_over(self) -> bool:
         """Whether there is no more to be done."""
         return self.state in ENDS

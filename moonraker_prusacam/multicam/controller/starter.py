@@ -18,6 +18,7 @@ from moonraker_prusacam.errors import MultiCamError
 
 from . import orders
 from .session import Take, TakeState
+from .turns import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,7 +83,7 @@ class Starter:
         self._locate(take)
         async with self._turns.at(take.address):
             for other, its in self._turns.unstopped(session, take):
-                await self._stop(other, its)
+                await self._stop_first(other, its, take)
             await orders.start(
                 take,
                 target,
@@ -106,7 +107,7 @@ class Starter:
                 return
             again = Take(
                 name=take.name,
-                known_as=take.known_as or take.name,
+                known_as=take.device_name,
                 host=take.host,
                 port=take.port,
                 file_key=take.file_key,
@@ -121,6 +122,17 @@ class Starter:
                 again.name = f"{take.name} {number}"
                 number += 1
             record.takes.append(again)
+
+    async def _stop_first(self, session: Session, take: Take, before: Take) -> None:
+        """End what the device of ``before``, whose turn it is, has from before."""
+        if take.address == before.address:
+            await self._stop(session, take)
+            return
+        # It has moved since, and may be asked for where it was.
+        async with self._turns.at(take.address):
+            self._locate(take)
+            if take.state in OPEN:
+                await self._stop(session, take)
 
     async def _stop(self, session: Session, take: Take) -> None:
         """End what belongs to the session before, which its collector fetches."""

@@ -43,7 +43,7 @@ class Turns:
             if other.record.phase is not Phase.COLLECTING:
                 continue
             for its in other.record.takes:
-                if its.address == take.address and its.state in OPEN:
+                if its.is_of_device(take) and its.state in OPEN:
                     yield other, its
 
     def files_of_others(self, session: Session, take: Take) -> frozenset[str]:
@@ -61,7 +61,7 @@ class Turns:
         """When a later session has had the device of ``take`` begin; None if none."""
         for other in self._sessions[self._sessions.index(session) + 1 :]:
             for its in other.record.takes:
-                if its.address != take.address or not its.is_ordered:
+                if not its.is_of_device(take) or not its.is_ordered:
                     continue
                 if its.accepted is not None or its.state in OPEN:
                     return its.accepted or other.record.created
