@@ -229,6 +229,47 @@ async def test_device_when_another_has_its_address_then_that_is_not_stopped(
     assert "another device" in made.device(0)["reason"]
 
 
+async def test_device_when_another_has_its_address_after_a_restart_then_left_alone(
+    tmp_path: Path,
+) -> None:
+    async with Peer("one") as peer:
+        async with bench(tmp_path, peer) as made:
+            await made.event("started", PRINTING)
+            await made.until(lambda: kept_states(made) == ["recording"])
+        peer.name, peer.file_name, peer.is_recording = "other", "theirs.mp4", False
+        before = peer.said("DEVICE_STATUS")
+        async with bench(tmp_path, peer) as made:
+            await made.event("sync", attrs.evolve(PRINTING, total_duration_s=0.1))
+            await made.until(lambda: peer.said("DEVICE_STATUS") > before)
+            peer.name, peer.is_recording = "one", True  # it is back
+            await made.event("complete", COMPLETE)
+            await made.done()
+        assert len(made.session["devices"]) == 1
+        assert (peer.said("START_RECORDING"), peer.said("STOP_RECORDING")) == (1, 1)
+        assert "theirs.mp4" not in [told.get("fileName") for told in peer.commands]
+    assert made.device(0)["state"] == "collected"
+
+
+async def test_download_when_another_has_the_address_then_it_waits_for_the_device(
+    tmp_path: Path,
+) -> None:
+    async with Peer("one") as peer, bench(tmp_path, peer) as made:
+
+        def unknown() -> dict[str, Any]:
+            peer.name = "other"
+            return peer.status("file_not_found")
+
+        peer.answers["GET_VIDEO"] = unknown
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.until(lambda: "another device" in made.device(0)["reason"])
+        del peer.answers["GET_VIDEO"]
+        peer.name = "one"
+        await made.done()
+    assert made.device(0)["state"] == "collected"
+
+
 async def test_device_when_it_says_the_id_of_another_then_both_are_collected(
     tmp_path: Path,
 ) -> None:

@@ -22,6 +22,7 @@ from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import (
     DiskRefused,
     MultiCamError,
+    MultiCamRefused,
     MultiCamUnavailable,
     RecordingNotFound,
 )
@@ -220,9 +221,15 @@ class Collector:
         if own is not None:
             fetched = await take_over(own, part, self._rate, progressed)
         if fetched is None:
-            fetched = await retried(
-                lambda: self._downloads.fetch(take.address, recording, part, progressed)
-            )
+            try:
+                fetched = await retried(
+                    lambda: self._downloads.fetch(
+                        take.address, recording, part, progressed
+                    )
+                )
+            except MultiCamRefused:
+                await orders.recognise(take)  # another device has no such file
+                raise
         if take.told_bytes and take.told_bytes != fetched.size_bytes:
             take.warning = take.warning or (
                 f"it told of {take.told_bytes} octets and sent {fetched.size_bytes}"

@@ -104,7 +104,7 @@ async def has_ended(take: Take, ordered: float, others: frozenset[str]) -> bool:
     where nobody knows.
     """
     try:
-        told = (await retried(lambda: ask_status(take.address))).answer
+        told = await _told_by(take)
         if _records(told) or told.status in WAITING:
             return False
         await _find(take, ordered, None, others)
@@ -132,6 +132,8 @@ async def stop(
     if until is None:
         await _until((target or 0.0) + VERIFY_AFTER_S)
         await _end(take, timeout_s)
+    else:
+        await _told_by(take)
     if take.recording is None:
         await _find(take, ordered, until, others)
     if take.recording is None:
@@ -140,11 +142,19 @@ async def stop(
     take.state, take.stopped, take.reason = TakeState.STOPPED, time.time(), ""
 
 
+async def recognise(take: Take) -> None:
+    """Raise MultiCamUnavailable where another device has the address by now."""
+    try:
+        await _told_by(take)
+    except MultiCamUnavailable:
+        raise
+    except MultiCamError as error:
+        log.info("MultiCam device %s: %s", take.name, error)
+
+
 async def _end(take: Take, timeout_s: float) -> None:
     """Say STOP to a device that records; raises MultiCamError."""
-    told = (await retried(lambda: ask_status(take.address))).answer
-    if take.device_id and told.deviceId != take.device_id:
-        raise MultiCamUnavailable(f"{take.address} is another device by now")
+    told = await _told_by(take)
     if told.status == DeviceStatus.STOPPING:
         await _wait_until_stopped(take, timeout_s)
     elif _records(told) or told.status in WAITING:
@@ -157,10 +167,9 @@ async def _end(take: Take, timeout_s: float) -> None:
             # It may have stopped all the same, and its answer be lost.
             log.info("MultiCam device %s: %s", take.name, error)
             take.reason = str(error)
-            if error.retryable:
-                now = (await retried(lambda: ask_status(take.address))).answer
-                if _records(now):  # it has not heard of it, or its file is not final
-                    raise
+            # It has not heard of it, or its file is not final.
+            if error.retryable and _records(await _told_by(take)):
+                raise
     elif take.state is TakeState.RECORDING:
         take.warning = take.warning or "it did not record any more at the end"
 
@@ -199,8 +208,20 @@ async def _say_start(take: Take, timestamp: float) -> Exchange:
 
 async def _told_well(take: Take) -> StatusResponse:
     """How the device is; raises MultiCamError, for an error that it tells as well."""
-    answer = (await retried(lambda: ask_status(take.address))).answer
+    answer = await _told_by(take)
     answer.check()
+    return answer
+
+
+async def _told_by(take: Take) -> StatusResponse:
+    """How the device is; raises MultiCamError.
+
+    It is away where another one has its address: what that has is nobody's to stop,
+    nor to fetch.
+    """
+    answer = (await retried(lambda: ask_status(take.address))).answer
+    if take.device_id and answer.deviceId != take.device_id:
+        raise MultiCamUnavailable(f"{take.address} is another device by now")
     return answer
 
 
@@ -250,7 +271,7 @@ async def _wait_until_stopped(take: Take, timeout_s: float) -> None:
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         await asyncio.sleep(POLL_S)
-        if (await retried(lambda: ask_status(take.address))).answer.status not in BUSY:
+        if (await _told_by(take)).status not in BUSY:
             return
 
 
