@@ -259,8 +259,9 @@ async def test_video_when_it_never_gets_on_then_it_is_given_up(
         assert made.session["video"]["state"] == "done"
 
 
+@pytest.mark.parametrize("end", ["complete", "shutdown"])
 async def test_video_when_a_print_begins_then_its_piece_ends_and_waits(
-    tmp_path: Path,
+    tmp_path: Path, end: str
 ) -> None:
     await own(tmp_path, 4.0)
     async with studio(tmp_path, ONLY_VIDEO) as made:
@@ -278,7 +279,10 @@ async def test_video_when_a_print_begins_then_its_piece_ends_and_waits(
         assert made.controller.status()["sessions"] == [made.session]
         children = await asyncio.to_thread(_children)
         assert children == []
-        await event(PrintEventKind.COMPLETE, "complete")
+        # After a shutdown Klipper tells nothing new of the print.
+        state = "complete" if end == "complete" else "printing"
+        await event(PrintEventKind(end), state)
+        await event(PrintEventKind.FINISHED, state)
         await made.over()
         assert made.session["video"]["state"] == "done"
 

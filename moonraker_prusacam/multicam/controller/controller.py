@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
 from moonraker_prusacam.kernel_clock import read_clock
 from moonraker_prusacam.print_follower import Begin, Drop, End, Learn, PrintFollower
+from moonraker_prusacam.print_job import PrintEventKind
 from moonraker_prusacam.signals import SAME_PRINT_S, StartOptions
 from moonraker_prusacam.tasks import TaskOwner
 
@@ -60,6 +61,8 @@ KEPT_SESSIONS = 50  # that are done
 MAX_SHOWN = 8  # open ones, in the status
 KEPT_RESTS = 5  # sessions of which the begin of a video is kept
 PROGRESS_S = 2.0
+GONE = (PrintEventKind.SHUTDOWN, PrintEventKind.DISCONNECTED)
+"""The print is over, though Klipper's last word may be that it runs."""
 PRINTING_BYTES_S = 2e6
 """What a download may take of the disk and the network beside a print."""
 CLOCK_NOT_SET = (
@@ -198,10 +201,7 @@ class MultiCamController:
     async def handle(self, event: PrintEvent) -> None:
         """Follow the printer."""
         async with self._turn:
-            if event.print is not None:
-                self._printing = event.print if event.print.is_active else None
-                if self._workshop is not None:
-                    self._workshop.look()
+            self._note_print(event)
             recording = self.recording
             if recording is not None and recording.record.is_manual:
                 if (asked := self._asked_in(event)) is None:
@@ -362,6 +362,17 @@ class MultiCamController:
         if (session := self.recording) is None:
             raise MultiCamError("the recording could not be begun; see the log")
         return session
+
+    def _note_print(self, event: PrintEvent) -> None:
+        """Whether a print runs, which comes before all that can wait."""
+        if event.print is None:
+            return
+        if event.kind in GONE or not event.print.is_active:
+            self._printing = None
+        elif event.kind is not PrintEventKind.FINISHED:  # comes after those, too
+            self._printing = event.print
+        if self._workshop is not None:
+            self._workshop.look()
 
     def _asked_in(self, event: PrintEvent) -> StartOptions | None:
         """The order for what is recorded, if it was given in the print of ``event``.
