@@ -138,7 +138,7 @@ class Collected:
     video: Path | None
     offset_s: float | None
     name: str = ""
-    is_ours: bool = False
+    camera: str = ""
     must_encode: bool = False
 
 
@@ -158,7 +158,8 @@ def _session(
         take.clock_offset_s = 0.0
         take.begins = None if one.offset_s is None else TARGET + one.offset_s
         take.is_offset_unknown = one.offset_s is None
-        take.device_type = OUR_TYPE if one.is_ours else ""
+        take.device_type = OUR_TYPE
+        take.camera = one.camera
         takes.append(take)
     session = Session.create(
         sessions_path, filename="cube.gcode", target=TARGET, takes=takes

@@ -23,10 +23,15 @@ from moonraker_prusacam.multicam.controller import (
     controller,
     starter,
 )
+from moonraker_prusacam.multicam.controller.roster import OwnDevice, Roster
 from moonraker_prusacam.multicam.controller.saver import Saver
 from moonraker_prusacam.multicam.controller.session import OUR_TYPE, Session, Take
 from moonraker_prusacam.multicam.protocol.constants import file_id
-from moonraker_prusacam.multicam_options import Address
+from moonraker_prusacam.multicam_options import (
+    Address,
+    MultiCamDeviceConfig,
+    MultiCamSections,
+)
 from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, Bench, bench, hurry
 from tests.support.multicam_peer import VIDEO, Peer
 
@@ -412,6 +417,15 @@ async def test_device_when_it_began_again_and_moves_then_found_where_it_is_now(
     devices = made.session["devices"]
     assert [device["name"] for device in devices] == ["phone", "phone 2"]
     assert [device["state"] for device in devices] == ["collected", "collected"]
+
+
+def test_take_when_a_camera_of_ours_shares_its_name_then_known_which_it_is() -> None:
+    theirs, ours = Address("192.168.1.30"), Address("127.0.0.1", 8090)
+    devices = (MultiCamDeviceConfig("front", address=theirs),)
+    own = (OwnDevice("front", ours),)
+    roster = Roster(MultiCamSections(CONFIG, devices), lambda: own)
+    told = [(take.name, take.address, take.camera) for take in roster.takes()]
+    assert told == [("front", theirs, ""), ("front 2", ours, "front")]
 
 
 async def test_offsets_when_the_clock_is_set_meanwhile_then_nobody_knows_them(

@@ -196,7 +196,8 @@ async def test_video_when_a_camera_is_mounted_turned_then_it_is_seen_as_by_viewe
 ) -> None:
     path = tmp_path / "own.mp4"
     await asyncio.to_thread(record, path, uneven(0.0, 1.2), SIZE, seen)
-    angles = [Collected(path, 0.0, "bed", is_ours=True)]
+    # It began again, so it has another name.
+    angles = [Collected(path, 0.0, "bed 2", camera="bed")]
     session = await session_of(tmp_path / "sessions", tmp_path / "videos", angles, 1.2)
     config = attrs.evolve(CONFIG, encode=encode)
     turned = {"bed": seen}
@@ -212,6 +213,23 @@ async def test_video_when_a_camera_is_mounted_turned_then_it_is_seen_as_by_viewe
     assert (track.width, track.height) == (
         SIZE if encode or seen.rotation == 180 else SIZE[::-1]
     )
+
+
+async def test_video_when_a_camera_of_another_host_has_our_name_then_it_is_not_turned(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "theirs.mp4"
+    await asyncio.to_thread(record, path, uneven(0.0, 1.2), SIZE)
+    angles = [Collected(path, 0.0, "bed")]
+    session = await session_of(tmp_path / "sessions", tmp_path / "videos", angles, 1.2)
+    turned = {"bed": Orientation(rotation=90)}
+    config = attrs.evolve(CONFIG, video="off")
+    async with studio(tmp_path, config, orientation_of=turned.__getitem__) as made:
+        await made.controller.collect(session.record.id)  # its work is planned then
+        await made.over()
+    own = tmp_path / "videos" / str(session.record.takes[0].video)
+    track = await asyncio.to_thread(read_track, own)
+    assert (track.width, track.height) == SIZE
 
 
 async def test_video_when_pixels_are_no_squares_then_it_has_its_shape(

@@ -100,9 +100,11 @@ class Roster:
 
     def takes(self) -> list[Take]:
         """A take of each device, for a session that begins; names are all different."""
+        cameras = {own.address: own.name for own in self._own()}
         return [
             Take(
                 name=name,
+                camera=cameras.get(device.address, ""),
                 host=device.address.host,
                 port=device.address.port,
                 file_key=device.file_key,

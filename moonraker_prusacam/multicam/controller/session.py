@@ -63,6 +63,7 @@ class Take:
 
     name: str
     known_as: str = ""  # to the roster, where that is another name
+    camera: str = ""  # of ours, if it is one
     host: str
     port: int
     file_key: str = "auto"

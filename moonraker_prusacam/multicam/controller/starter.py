@@ -108,6 +108,7 @@ class Starter:
             again = Take(
                 name=take.name,
                 known_as=take.device_name,
+                camera=take.camera,
                 host=take.host,
                 port=take.port,
                 file_key=take.file_key,

@@ -17,7 +17,7 @@ import attrs
 
 from moonraker_prusacam.errors import RenderError
 from moonraker_prusacam.mp4 import JPEG, read_times, read_track
-from moonraker_prusacam.multicam.controller.session import OUR_TYPE, TakeState
+from moonraker_prusacam.multicam.controller.session import TakeState
 from moonraker_prusacam.orientation import UPRIGHT, Orientation
 from moonraker_prusacam.sidecar import read_sidecar
 from moonraker_prusacam.video.grid import Grid, grid_for
@@ -160,9 +160,12 @@ def collected_video(session: Session, take: Take, folder: Path) -> Path:
 
 
 def orientation(take: Take, tools: VideoTools) -> Orientation:
-    """How the JPEGs of ``take`` are to be seen, if they are of a camera of ours."""
-    is_ours = take.device_type == OUR_TYPE
-    return tools.orientation_of(take.name) if is_ours else UPRIGHT
+    """How the JPEGs of ``take`` are to be seen, if they are of a camera of ours.
+
+    By neither its name, which another device may have, nor its type, of which cameras
+    of other hosts are as well.
+    """
+    return tools.orientation_of(take.camera) if take.camera else UPRIGHT
 
 
 def _angle(
