@@ -314,6 +314,32 @@ async def test_video_when_the_disk_is_full_then_it_waits_and_goes_on(
         assert made.session["video"]["state"] == "done"
 
 
+async def test_video_when_the_disk_was_full_amid_a_wait_then_it_is_made_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await own(tmp_path, 1.5)
+    room, occupied = [Room(1 << 40, 0, 1 << 39)], ["a timelapse"]
+    looks: list[int] = []
+
+    def usage(_: Path) -> Room:
+        looks.append(room[0].free)
+        return room[0]
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    config = attrs.evolve(ONLY_VIDEO, collect_timeout_s=0.1)
+    async with studio(tmp_path, config, occupied_by=lambda: occupied[0]) as made:
+        await made.controller.render()
+        await made.until(lambda: made.session["video"]["reason"] == "a timelapse")
+        await asyncio.sleep(2 * config.collect_timeout_s)
+        room[0], before = Room(1 << 40, 0, 0), len(looks)
+        async with asyncio.timeout(TIMEOUT_S):
+            while len(looks) < before + 4:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        room[0], occupied[0] = Room(1 << 40, 0, 1 << 39), ""
+        await made.over()
+        assert made.session["video"]["state"] == "done", made.session
+
+
 async def test_video_when_the_disk_stays_full_then_it_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
@@ -274,15 +275,21 @@ class Workshop:
     async def _free(self, session: Session, job: Job, size_bytes: int) -> None:
         """Wait until nobody needs the host, and there is room.
 
-        Raises RenderError when there is none for too long.
+        Raises RenderError when for too long there is none, and that is all it lacks:
+        a disk that is full amid a print may have room after it.
         """
-        work, until = job.work, time.monotonic() + self._config.collect_timeout_s
+        work, until = job.work, math.inf
         while True:
             self._looked.clear()
             lacking = await asyncio.to_thread(self._lacking, session, size_bytes)
             reason = self._waits_for(session)
-            if lacking and time.monotonic() > until:
-                raise _Hopeless(f"its time was over: {lacking}")
+            if reason or not lacking:
+                until = math.inf
+            else:
+                now_s = time.monotonic()
+                until = min(until, now_s + self._config.collect_timeout_s)
+                if now_s > until:
+                    raise _Hopeless(f"its time was over: {lacking}")
             reason = reason or lacking
             if not reason:
                 break
