@@ -67,6 +67,8 @@ class Announcements:
         session = params.get("session")
         if params.get("status") == "collecting" or not isinstance(session, dict):
             return
+        if params.get("newest") is False:
+            return  # its videos are made, or asked for again: that is no news
         listed = session.get("devices")
         devices = listed if isinstance(listed, list) else []
         devices = [device for device in devices if isinstance(device, dict)]

@@ -654,8 +654,16 @@ async def test_videos_when_some_are_missing_then_announced_until_all_are_there(
         engine.notify("multicam.event", ended("collected"))
         await ui.wait_for("notify_announcement_update", 4)
         assert await announcements(ui) == []
-        assert len(ui.received("notify_announcement_update")) == 4
-        assert len(ui.received("notify_prusacam_multicam")) == 7
+        # What is done with an older one says nothing of the last one.
+        engine.notify("multicam.event", {**ended("failed"), "newest": False})
+        await ui.wait_for("notify_prusacam_multicam", 8)
+        assert await announcements(ui) == []
+        engine.notify("multicam.event", ended("failed"))
+        await ui.wait_for("notify_announcement_update", 5)
+        engine.notify("multicam.event", {**ended("collected"), "newest": False})
+        await ui.wait_for("notify_prusacam_multicam", 10)
+        assert len(await announcements(ui)) == 1
+        assert len(ui.received("notify_announcement_update")) == 5
 
 
 async def test_uploads_when_they_fail_for_long_then_it_is_announced_until_they_work(

@@ -64,6 +64,7 @@ class Bench:
     ) -> None:
         self.videos, self.sessions = folder / "videos", folder / "sessions"
         self.told = asyncio.Event()
+        self.notices: list[dict[str, Any]] = []
         devices = tuple(
             MultiCamDeviceConfig(f"device{number}", address=address)
             for number, address in enumerate(addresses)
@@ -73,8 +74,12 @@ class Bench:
             config,
             self.sessions,
             lambda: self.videos,
-            lambda _: self.told.set(),
+            self._hear,
         )
+
+    def _hear(self, notice: dict[str, Any]) -> None:
+        self.notices.append(notice)
+        self.told.set()
 
     async def event(self, kind: str, state: PrintState | None) -> None:
         await self.controller.handle(

@@ -129,3 +129,25 @@ async def test_start_when_a_print_begins_much_later_then_it_lasts_until_stop(
         await made.event("complete", COMPLETE)
         assert made.session["state"] == "recording"
         assert made.session["manual"]
+
+
+async def test_collect_when_there_is_a_newer_session_then_the_notice_says_so(
+    tmp_path: Path,
+) -> None:
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        peer.answers["GET_VIDEO"] = lambda: peer.status("error")
+        await made.event("started", PRINTING)
+        await made.started()
+        await made.event("complete", COMPLETE)
+        await made.done()
+        del peer.answers["GET_VIDEO"]
+        await made.controller.start_recording()
+        await made.started()
+        await made.controller.stop_recording()
+        await made.done()
+        assert made.notices[-1]["newest"] is True
+        old = made.controller.sessions[0]["id"]
+        await made.controller.collect(old)
+        await made.until(lambda: made.controller.sessions[0]["state"] == "done")
+        last = made.notices[-1]
+        assert (last["session"]["id"], last["newest"]) == (old, False)

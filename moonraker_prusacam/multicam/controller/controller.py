@@ -470,7 +470,8 @@ class MultiCamController:
     async def _changed(self, session: Session) -> None:
         await self._save(session)
         log_missing(session)
-        self._notify(session_notice(session))
+        is_newest = session is self._sessions[-1]
+        self._notify(session_notice(session, is_newest=is_newest))
         if self._workshop is not None:
             self._workshop.look()
 

@@ -39,12 +39,13 @@ def summary(session: Session) -> dict[str, Any]:
     }
 
 
-def session_notice(session: Session) -> dict[str, Any]:
-    """That something of a session has changed."""
+def session_notice(session: Session, *, is_newest: bool) -> dict[str, Any]:
+    """That something of a session has changed; there may be newer ones."""
     return {
         "event": "session",
         "status": str(session.record.phase),
         "msg": message(session),
+        "newest": is_newest,
         "session": summary(session),
     }
 
