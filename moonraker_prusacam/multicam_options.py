@@ -78,9 +78,10 @@ def device_address(value: str) -> Address:
         raise ValueError(f"{host[:80]!r} is neither an address nor the name of a host")
     if port is None:
         return Address(host)
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= MAX_PORT):
+    digits = port.lstrip("0")[:6]  # there may be more than int() takes
+    if not (digits.isascii() and digits.isdigit() and int(digits) <= MAX_PORT):
         raise ValueError(f"the port is not from 1 to {MAX_PORT}")
-    return Address(host, int(port))
+    return Address(host, int(digits))
 
 
 def _is_host(host: str) -> bool:
