@@ -19,9 +19,20 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+# On a busy host an example takes as long as it takes, and so does it to think one up:
+# that is no fault of ours.
+settings.register_profile(
+    "busy_host",
+    settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("busy_host")
 
 # Threads of executors and children that were told to end may take this long.
 LEAVE_TIMEOUT_S = 3.0
