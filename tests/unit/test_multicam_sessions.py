@@ -458,10 +458,13 @@ async def test_offset_when_the_devices_clock_is_wrong_then_told_or_made_good(
         peer.clock_s = clock_s
         await made.event("started", PRINTING)
         await made.until(lambda: made.device(0)["offset_s"] is not None)
+        (take,) = made.controller._sessions[-1].record.takes
+        assert take.clock_uncertainty_s is not None
+        doubt_s = take.clock_uncertainty_s + 0.01  # a busy host answers late
         assert peer.targets[0] - made.session["target"] == pytest.approx(
-            told_s, abs=0.1
+            told_s, abs=doubt_s
         )
-    assert made.device(0)["offset_s"] == pytest.approx(offset_s, abs=0.1)
+    assert made.device(0)["offset_s"] == pytest.approx(offset_s, abs=doubt_s)
     assert ("clock" in made.device(0)["warning"]) is bool(told_s)
 
 
@@ -473,7 +476,8 @@ async def test_offset_when_a_clock_is_far_ahead_then_none_begins_before_it_is_to
         peer.clock_s = 0.9
         await made.event("started", PRINTING)
         await made.until(lambda: made.device(0)["offset_s"] is not None)
-    assert -0.11 < made.device(0)["offset_s"] < 0.05
+    device = made.device(0)
+    assert -0.11 < device["offset_s"] <= device["late_s"] + 0.001
 
 
 async def test_offset_when_a_phone_keeps_the_networks_time_then_its_own_is_nothing(
