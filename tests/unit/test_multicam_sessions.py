@@ -137,6 +137,38 @@ async def test_device_when_it_is_back_elsewhere_for_the_next_print_then_both_are
     assert second["devices"][0]["video"].startswith("next_")
 
 
+async def test_devices_when_they_have_changed_places_then_both_record_the_next_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "AGAIN_S", 1.0)
+    async with Peer("a") as one, Peer("b") as other, bench(tmp_path) as made:
+
+        def announce() -> None:
+            made.controller.roster.announce("a", one.address)
+            made.controller.roster.announce("b", other.address)
+
+        announce()
+        await made.event("started", PRINTING)
+        await made.started()
+        await one.close()
+        await other.close()
+        await made.event("complete", COMPLETE)
+        await made.until(lambda: made.device(0)["reason"] and made.device(1)["reason"])
+        one.port, other.port = other.port, one.port
+        await one.listen()
+        await other.listen()
+        announce()
+        await made.event("started", attrs.evolve(PRINTING, filename="next.gcode"))
+        await made.started()
+        assert [made.device(n)["state"] for n in (0, 1)] == 2 * ["recording"]
+        await made.event("complete", COMPLETE)
+        await made.until(
+            lambda: all(each["state"] == "done" for each in made.controller.sessions)
+        )
+    for session in made.controller.sessions:
+        assert [each["state"] for each in session["devices"]] == 2 * ["collected"]
+
+
 async def test_recording_when_it_is_over_before_anybody_was_told_then_none_is_stopped(
     tmp_path: Path,
 ) -> None:

@@ -18,7 +18,6 @@ from moonraker_prusacam.errors import MultiCamError
 
 from . import orders
 from .session import Take, TakeState
-from .turns import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,9 +80,12 @@ class Starter:
         record = session.record
         target = record.target or 0.0
         self._locate(take)
-        async with self._turns.at(take.address):
+        # One that has moved may be asked for where it was.
+        places = [its.address for _, its in self._turns.unstopped(session, take)]
+        async with self._turns.at(take.address, *places):
             for other, its in self._turns.unstopped(session, take):
-                await self._stop_first(other, its, take)
+                self._locate(its)
+                await self._stop(other, its)
             await orders.start(
                 take,
                 target,
@@ -123,17 +125,6 @@ class Starter:
                 again.name = f"{take.name} {number}"
                 number += 1
             record.takes.append(again)
-
-    async def _stop_first(self, session: Session, take: Take, before: Take) -> None:
-        """End what the device of ``before``, whose turn it is, has from before."""
-        if take.address == before.address:
-            await self._stop(session, take)
-            return
-        # It has moved since, and may be asked for where it was.
-        async with self._turns.at(take.address):
-            self._locate(take)
-            if take.state in OPEN:
-                await self._stop(session, take)
 
     async def _stop(self, session: Session, take: Take) -> None:
         """End what belongs to the session before, which its collector fetches."""

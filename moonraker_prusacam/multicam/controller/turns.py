@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from .session import Phase, TakeState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from moonraker_prusacam.multicam_options import Address
 
@@ -33,9 +34,17 @@ class Turns:
         self._sessions = sessions
         self._locks: defaultdict[Address, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def at(self, address: Address) -> asyncio.Lock:
-        """Hold it while the device there is told to begin or to end."""
-        return self._locks[address]
+    @asynccontextmanager
+    async def at(self, *addresses: Address) -> AsyncIterator[None]:
+        """Hold what is there while a device is told to begin or to end.
+
+        All that are wanted at once, and always in the same order: two devices that have
+        changed places would wait for each other.
+        """
+        async with AsyncExitStack() as held:
+            for address in sorted(set(addresses), key=str):
+                await held.enter_async_context(self._locks[address])
+            yield
 
     def unstopped(self, session: Session, take: Take) -> Iterator[tuple[Session, Take]]:
         """What the device of ``take`` may still record of sessions that are over."""
