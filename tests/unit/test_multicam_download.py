@@ -19,6 +19,7 @@ from moonraker_prusacam.multicam.controller import (
     collector,
     controller,
     download,
+    sessions,
 )
 from moonraker_prusacam.multicam.controller.download import Download, Recording
 from moonraker_prusacam.multicam.controller.part_file import PartFile, broken_part
@@ -182,7 +183,7 @@ async def test_download_when_a_print_runs_then_it_takes_no_more_than_its_share(
 async def test_rests_when_sessions_have_followed_then_their_room_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(controller, "KEPT_RESTS", 1)
+    monkeypatch.setattr(sessions, "KEPT_RESTS", 1)
     async with Peer() as peer, bench(tmp_path, peer) as made:
 
         def half() -> bytes:

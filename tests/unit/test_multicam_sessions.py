@@ -490,7 +490,7 @@ async def test_offset_when_the_devices_clock_is_wrong_then_told_or_made_good(
         peer.clock_s = clock_s
         await made.event("started", PRINTING)
         await made.until(lambda: made.device(0)["offset_s"] is not None)
-        (take,) = made.controller._sessions[-1].record.takes
+        (take,) = made.controller._sessions.known[-1].record.takes
         assert take.clock_uncertainty_s is not None
         doubt_s = take.clock_uncertainty_s + 0.01  # a busy host answers late
         assert peer.targets[0] - made.session["target"] == pytest.approx(

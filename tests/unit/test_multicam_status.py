@@ -18,7 +18,7 @@ import pytest
 
 from moonraker_prusacam.errors import MultiCamUnavailable
 from moonraker_prusacam.multicam.controller import exchange
-from moonraker_prusacam.multicam.controller.controller import MAX_SHOWN
+from moonraker_prusacam.multicam.controller.notice import MAX_SHOWN
 from moonraker_prusacam.multicam.controller.roster import Roster
 from moonraker_prusacam.multicam.controller.session import Session
 from moonraker_prusacam.multicam.device.server import DeviceServer
@@ -105,11 +105,11 @@ async def test_status_when_devices_and_sessions_are_many_then_it_is_bounded(
             session = await asyncio.to_thread(
                 Session.create, made.sessions, takes=takes
             )
-            made.controller._sessions.append(session)
+            made.controller._sessions.known.append(session)
         told = made.controller.status()
         assert len(told["sessions"]) == MAX_SHOWN
         assert len(json.dumps(told)) < 2 << 20
-        made.controller._sessions.clear()
+        made.controller._sessions.known.clear()
 
 
 async def test_camera_when_it_records_then_ring_and_recordings_are_told(

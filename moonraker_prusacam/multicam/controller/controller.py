@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moonraker_prusacam.errors import DiskRefused, MultiCamError, MultiCamRefused
@@ -32,13 +31,14 @@ from .notice import (
     log_progress,
     progress_notice,
     session_notice,
+    status,
     summary,
     video_notice,
 )
 from .rendering.workshop import Workshop
-from .roster import ORIGINS, Roster
-from .saver import Saver
-from .session import Phase, Session, TakeState, load_sessions
+from .roster import Roster
+from .session import Phase, TakeState
+from .sessions import Sessions
 from .starter import Starter
 from .turns import OPEN, Turns
 
@@ -53,13 +53,10 @@ if TYPE_CHECKING:
     from .rendering.tools import VideoTools
     from .rendering.work import Work
     from .roster import OwnDevice
-    from .session import Take
+    from .session import Session, Take
 
 log = logging.getLogger(__name__)
 
-KEPT_SESSIONS = 50  # that are done
-MAX_SHOWN = 8  # open ones, in the status
-KEPT_RESTS = 5  # sessions of which the begin of a video is kept
 PROGRESS_S = 2.0
 GONE = (PrintEventKind.SHUTDOWN, PrintEventKind.DISCONNECTED)
 """The print is over, though Klipper's last word may be that it runs."""
@@ -86,17 +83,15 @@ class MultiCamController:
         """``tools``: videos are made of what is collected, as configured."""
         self.config = config
         self.roster = Roster(sections, own)
-        self._path = sessions_path
         self._videos_path = videos_path
         self._notify = notify
         self._browser = Browser(self.roster) if config.discover else None
         self._tasks = TaskOwner("multicam")
         self._follower = PrintFollower(is_eager=config.record_prints)
-        self._sessions: list[Session] = []
-        self._save = Saver().save
-        turns = Turns(self._sessions)
+        self._sessions = Sessions(sessions_path)
+        turns = Turns(self._sessions.known)
         self._starter = Starter(
-            config, turns, self._save, self._changed, self.roster.locate
+            config, turns, self._sessions.save, self._changed, self.roster.locate
         )
         self._collector = Collector(
             config,
@@ -127,14 +122,7 @@ class MultiCamController:
 
     async def start(self) -> None:
         """Take up what an earlier run left; raises MultiCamError."""
-        try:
-            found, odd = await asyncio.to_thread(load_sessions, self._path)
-        except OSError as error:
-            place = error.filename or self._path
-            raise MultiCamError(f"{place}: {error.strerror}") from error
-        self._sessions.extend(found)
-        for words in odd:
-            log.warning("MultiCam: left alone: %s", words)
+        await self._sessions.load()
         if self._browser is not None:
             self._browser.start()
         await self._resume()
@@ -152,51 +140,22 @@ class MultiCamController:
     @property
     def sessions(self) -> list[dict[str, Any]]:
         """All that are known, the oldest first."""
-        return [summary(session) for session in self._sessions]
+        return [summary(session) for session in self._sessions.known]
 
     @property
     def recording(self) -> Session | None:
         """The one that records now."""
-        found = [
-            session
-            for session in self._sessions
-            if session.record.phase is Phase.RECORDING
-        ]
-        return found[-1] if found else None
+        return self._sessions.recording
 
     def status(self) -> dict[str, Any]:
         """Devices and open sessions; nobody is asked for it."""
-        done = [s for s in self._sessions if s.record.phase is Phase.DONE]
-        open_ = [s for s in self._sessions if s not in done or s.is_in_work]
-        devices = self.roster.devices
-        totals, browser = self._collector.totals, self._browser
-        return {
-            "record_prints": self.config.record_prints,
-            "discovery": {
-                "enabled": browser is not None,
-                "listening": browser is not None and browser.is_listening,
-                "problem": (browser.problem if browser else "") or None,
-            },
-            "known": {
-                origin: sum(device.origin == origin for device in devices)
-                for origin in ORIGINS
-            },
-            "totals": {
-                "videos": totals.videos,
-                "missing": totals.missing,
-                "bytes": totals.size_bytes,
-            },
-            "devices": [
-                {
-                    "name": device.name,
-                    "address": str(device.address),
-                    "origin": device.origin,
-                }
-                for device in devices
-            ],
-            "sessions": [summary(s) for s in open_[-MAX_SHOWN:]],
-            "last": summary(done[-1]) if done else None,
-        }
+        return status(
+            self.config,
+            self.roster.devices,
+            self._browser,
+            self._collector.totals,
+            self._sessions,
+        )
 
     async def handle(self, event: PrintEvent) -> None:
         """Follow the printer."""
@@ -265,24 +224,14 @@ class MultiCamController:
 
     async def _collect_again(self, identity: str | None) -> Session:
         async with self._turn:
-            for session in reversed(self._sessions):
+            for session in reversed(self._sessions.known):
                 record = session.record
                 if identity not in (None, record.id) or record.phase is Phase.RECORDING:
                     continue
                 if record.phase is Phase.COLLECTING:
                     return session
-                missing = [
-                    take
-                    for take in record.takes
-                    if take.state is TakeState.FAILED
-                    and (take.is_ordered or take.recording is not None)
-                ]
-                if not missing and identity is None:
+                if not session.ask_again() and identity is None:
                     continue
-                for take in missing:
-                    is_known = take.recording is not None
-                    take.state = TakeState.STOPPED if is_known else TakeState.ORDERED
-                    take.reason = ""
                 record.phase, record.asked = Phase.COLLECTING, time.time()
                 await self._changed(session)
                 self._tasks.start("collect", self._collect(session))
@@ -291,7 +240,7 @@ class MultiCamController:
 
     async def _render(self, identity: str | None) -> Session:
         async with self._turn:
-            for session in reversed(self._sessions):
+            for session in reversed(self._sessions.known):
                 record = session.record
                 is_there = any(take.video for take in record.takes)
                 if identity not in (None, record.id) or not is_there:
@@ -306,7 +255,8 @@ class MultiCamController:
 
     async def _resume(self) -> None:
         """Go on with what was recorded, and collect what was over."""
-        open_ = [s for s in self._sessions if s.record.phase is not Phase.DONE]
+        known = self._sessions.known
+        open_ = [s for s in known if s.record.phase is not Phase.DONE]
         recording = self.recording
         for session in open_:
             for take in session.record.takes:
@@ -315,10 +265,10 @@ class MultiCamController:
                 self._tasks.start("collect", self._collect(session))
             elif session is not recording:
                 await self._over(session, "interrupted")
-        for session in self._sessions:
+        for session in known:
             if self._workshop and session not in open_ and session.is_in_work:
                 self._workshop.submit(session)
-        before = [s for s in self._sessions if s is not recording]
+        before = [s for s in known if s is not recording]
         is_followed = recording is not None and not recording.record.is_manual
         self._follower.resume(
             recording.record if recording and is_followed else None,
@@ -338,7 +288,7 @@ class MultiCamController:
                 continue
             elif isinstance(step, Learn):
                 if session.note_print(step.state, step.started_s):
-                    await self._save(session)
+                    await self._sessions.save(session)
             elif isinstance(step, End):
                 await self._over(session, step.outcome)
             elif isinstance(step, Drop):
@@ -355,7 +305,7 @@ class MultiCamController:
                 await self._begin(Begin(printing.filename), delay_s=delay_s)
             if self.recording is not None:
                 self.recording.record.filename = printing.filename
-                await self._save(self.recording)
+                await self._sessions.save(self.recording)
         else:
             self._asked = asked
             await self._begin(Begin(), is_manual=True, delay_s=delay_s)
@@ -397,22 +347,18 @@ class MultiCamController:
             delay_s = self.config.delay_s
         clock = await asyncio.to_thread(read_clock)
         try:
-            session = await asyncio.to_thread(
-                lambda: Session.create(
-                    self._path,
-                    is_manual=is_manual,
-                    filename=step.filename,
-                    print_started_s=step.started_s,
-                    is_clock_set=clock.is_synchronized,
-                    warning="" if clock.is_synchronized else CLOCK_NOT_SET,
-                    takes=takes,
-                )
+            session = await self._sessions.create(
+                is_manual=is_manual,
+                filename=step.filename,
+                print_started_s=step.started_s,
+                is_clock_set=clock.is_synchronized,
+                warning="" if clock.is_synchronized else CLOCK_NOT_SET,
+                takes=takes,
             )
         except MultiCamError as error:
             log.error("MultiCam: %s", error)  # noqa: TRY400
             return
         session.record.target = time.time() + delay_s
-        self._sessions.append(session)
         self._starting = self._tasks.start("start", self._starter.start(session))
         log_progress(session)
         await self._changed(session)
@@ -447,19 +393,7 @@ class MultiCamController:
         if self._workshop is not None:
             await self._workshop.plan(session)
         await self._changed(session)
-        await self._forget_old()
-
-    async def _forget_old(self) -> None:
-        done = [s for s in self._sessions if s.record.phase is Phase.DONE]
-        for session in done[:-KEPT_SESSIONS]:
-            if session.is_in_work:
-                continue
-            self._sessions.remove(session)
-            await asyncio.to_thread(session.remove)
-        for session in done[-KEPT_SESSIONS:-KEPT_RESTS]:
-            if not session.is_in_work:
-                with suppress(OSError):
-                    await asyncio.to_thread(session.clear)
+        await self._sessions.forget_old()
 
     def _needs_host(self) -> str:
         """Why no video may be made now, in words."""
@@ -468,9 +402,9 @@ class MultiCamController:
         return "it waits for the end of a recording" if self.recording else ""
 
     async def _changed(self, session: Session) -> None:
-        await self._save(session)
+        await self._sessions.save(session)
         log_missing(session)
-        is_newest = session is self._sessions[-1]
+        is_newest = session is self._sessions.known[-1]
         self._notify(session_notice(session, is_newest=is_newest))
         if self._workshop is not None:
             self._workshop.look()

@@ -10,13 +10,63 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .rendering.work import told
+from .roster import ORIGINS
 from .session import Phase, TakeState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moonraker_prusacam.multicam_options import MultiCamConfig
+
+    from .browser import Browser
+    from .collector import Totals
     from .rendering.work import Work
+    from .roster import Device
     from .session import Session, Take
+    from .sessions import Sessions
 
 log = logging.getLogger(__name__)
+
+MAX_SHOWN = 8  # open sessions, in the status
+
+
+def status(
+    config: MultiCamConfig,
+    devices: Sequence[Device],
+    browser: Browser | None,
+    totals: Totals,
+    sessions: Sessions,
+) -> dict[str, Any]:
+    """Devices and open sessions; nobody is asked for it."""
+    done = sessions.done
+    shown = [each for each in sessions.known if each not in done or each.is_in_work]
+    return {
+        "record_prints": config.record_prints,
+        "discovery": {
+            "enabled": browser is not None,
+            "listening": browser is not None and browser.is_listening,
+            "problem": (browser.problem if browser else "") or None,
+        },
+        "known": {
+            origin: sum(device.origin == origin for device in devices)
+            for origin in ORIGINS
+        },
+        "totals": {
+            "videos": totals.videos,
+            "missing": totals.missing,
+            "bytes": totals.size_bytes,
+        },
+        "devices": [
+            {
+                "name": device.name,
+                "address": str(device.address),
+                "origin": device.origin,
+            }
+            for device in devices
+        ],
+        "sessions": [summary(each) for each in shown[-MAX_SHOWN:]],
+        "last": summary(done[-1]) if done else None,
+    }
 
 
 def summary(session: Session) -> dict[str, Any]:

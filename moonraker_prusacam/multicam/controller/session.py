@@ -214,6 +214,20 @@ class Session(RecordFolder[SessionRecord]):
         """Where the video of ``take`` is while it comes."""
         return self.path / f"{self.record.takes.index(take)}.part"
 
+    def ask_again(self) -> bool:
+        """Have the videos fetched that did not come; whether there are any."""
+        missing = [
+            take
+            for take in self.record.takes
+            if take.state is TakeState.FAILED
+            and (take.is_ordered or take.recording is not None)
+        ]
+        for take in missing:
+            is_known = take.recording is not None
+            take.state = TakeState.STOPPED if is_known else TakeState.ORDERED
+            take.reason = ""
+        return bool(missing)
+
     def note_print(self, state: PrintState, started_s: float) -> bool:
         """Take over what is known of the print; whether that is more than before."""
         record = self.record
