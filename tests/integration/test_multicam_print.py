@@ -182,3 +182,21 @@ async def test_macros_without_a_print_then_they_begin_and_end_a_recording(
         assert session["manual"] is True
         assert session["target"] - session["created"] < 3  # not the option's 5 s
         assert [bool(device["video"]) for device in session["devices"]] == [True, True]
+
+
+async def test_macro_in_the_first_line_when_the_print_is_over_then_so_is_the_recording(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("s")
+    async with Stand(
+        folder, speed=SPEED, multicam_options=BY_HAND, phones=("android",)
+    ) as stand:
+        file = f"PRUSACAM_MULTICAM_START DELAY=0.5\n{vase(LAYERS)}"
+        await stand.start_print(FILE, file)
+        await phones_record(stand, "android")
+        await print_over(stand)
+        session = await recorded(stand)
+
+        assert (session["manual"], session["filename"]) == (False, FILE)
+        assert session["outcome"] == "complete"
+        assert not stand.phones["android"].shutter.is_armed
