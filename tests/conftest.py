@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -42,6 +43,13 @@ STDLIB_MAY_BLOCK = (
     # fork() and exec() of a child; asyncio has no other way.
     ("subprocess.py", ("__init__", "_execute_child")),
 )
+
+
+# How long an example takes to find and to try, a busy host decides.
+settings.register_profile(
+    "any host", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any host")
 
 
 @pytest.fixture(scope="session", autouse=True)

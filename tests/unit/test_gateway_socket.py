@@ -576,8 +576,10 @@ CALLS = st.fixed_dictionaries(
 
 @settings(
     max_examples=8,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
 )
 @given(messages=st.lists(CALLS | st.lists(CALLS, max_size=3) | JSON, max_size=12))
 async def test_messages_when_invented_then_only_allowed_methods_pass(

@@ -219,8 +219,10 @@ packets_lists = st.lists(texts | st.binary(max_size=40), max_size=12)
 
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+    ],
 )
 @given(packets=packets_lists)
 def test_packets_when_any_come_in_any_order_then_the_session_lives(
