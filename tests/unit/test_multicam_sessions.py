@@ -349,6 +349,24 @@ async def test_offset_when_a_clock_is_far_ahead_then_none_begins_before_it_is_to
         assert before_s < begins_s < time.time()
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.5])
+async def test_offset_when_an_order_is_on_its_way_for_long_then_its_doubt_says_so(
+    tmp_path: Path, delay_s: float
+) -> None:
+    config = attrs.evolve(CONFIG, delay_s=delay_s)
+    async with Peer() as peer, bench(tmp_path, peer, config=config) as made:
+        peer.hear_s = 0.8  # and so much of it after the instant
+        await made.event("started", PRINTING)
+        await made.started()
+        target_s = made.session["target"]
+        await made.event("complete", COMPLETE)
+        await made.done()
+    told = made.sidecar()["devices"][0]
+    began_s = max(peer.heard[0], target_s) - target_s
+    assert abs(told["offset_s"] - began_s) <= told["uncertainty_s"] + 0.01
+    assert told["uncertainty_s"] >= 0.4
+
+
 async def test_offset_when_a_phone_keeps_the_networks_time_then_its_own_is_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
