@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 START_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 60.0
 POLL_S = 0.05
+QUIET_PORTS = 12_000, 32_000
+"""Below those that Linux gives away by itself."""
+
+PORT_TRIES = 100
 INTERPRETER_VARIABLE = "PRUSACAM_MOONRAKER_PYTHON"
 COMPONENT = Path(__file__).parent.parent / "component"
 LAUNCH = """
@@ -105,15 +111,19 @@ def link_environment(python: Path, folder: Path) -> Path:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, ``preferred`` if it is free."""
-    for port in (preferred, 0):
+    """A TCP port of 127.0.0.1 that nobody listens on, ``preferred`` if it is free.
+
+    Else none of those that the kernel gives to whoever asks for any, which may be
+    another one's before it is used here.
+    """
+    choice = random.Random()
+    others = (choice.randrange(*QUIET_PORTS) for _ in range(PORT_TRIES))
+    for port in (preferred or choice.randrange(*QUIET_PORTS), *others):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+            with suppress(OSError):
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+                return port
     raise EmulatorError("there is no free TCP port on 127.0.0.1")
 
 

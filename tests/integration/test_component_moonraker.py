@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.moonraker
 
 WAIT_S = 15.0
-AT_ONCE_S = 1.0
+AT_ONCE_S = 3.0  # on a busy host; the component gives an engine 5 s to answer
 
 ROOT = "/server/prusacam"
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.moonraker
 
 WAIT_S = 15.0
-AT_ONCE_S = 1.0
-STATUS_LIMIT_S = 3.0
+# On a busy host; the component gives an engine 5 s to answer, and less for a status.
+AT_ONCE_S = 3.0
+STATUS_LIMIT_S = 4.5
 
 RECORDED = json.loads(
     (Path(__file__).parent.parent / "data" / "ui" / "timelapse.json").read_text()

@@ -238,15 +238,19 @@ async def test_component_when_engine_is_absent_then_moonraker_lives_and_link_hea
 ) -> None:
     await stand.engine.aclose()
     await stand.moonraker.restart()
-    info = await stand.moonraker.request("GET", "/server/info")
-    assert info["failed_components"] == []
-    assert any("systemctl start prusacam" in text for text in info["warnings"])
+
+    async def is_told() -> bool:
+        info = await stand.moonraker.request("GET", "/server/info")
+        assert info["failed_components"] == []
+        return any("systemctl start prusacam" in text for text in info["warnings"])
+
+    await stand.until(is_told, "the warning")
     begun = time.monotonic()
     url = f"{stand.moonraker.url}/server/prusacam/status"
     async with stand.moonraker.session.get(url) as response:
         assert response.status == 503
         assert "prusacam" in (await response.text())
-    assert time.monotonic() - begun < 1.0
+    assert time.monotonic() - begun < 3.0  # less than an engine gets to answer
     # A print with our macros runs to its end with nobody at the other end.
     await stand.start_print("alone.gcode", vase(2))
     async with asyncio.timeout(PRINT_TIMEOUT_S):

@@ -7,8 +7,16 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from moonraker_prusacam.camera import demand
+
+if TYPE_CHECKING:
+    import pytest
 
 START_S = 1000.0
+WAIT_S = 10.0
 # What a wait without end comes to, when nothing happens in it.
 TICKS = 3
 
@@ -63,3 +71,30 @@ class VirtualClock:
         self.waits.append(passed_s)
         self.now_s += passed_s
         self.wall += passed_s
+
+
+class DemandClock:
+    """The time by which cameras rest, which stands still until a test turns it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = START_S
+        self.looks = 0
+        told = SimpleNamespace(
+            Event=asyncio.Event, sleep=self._sleep, get_running_loop=lambda: self
+        )
+        monkeypatch.setattr(demand, "asyncio", told)
+
+    def time(self) -> float:
+        """As a loop tells it."""
+        return self.now_s
+
+    async def looked(self) -> None:
+        """Wait until a camera that runs has been looked after by the time of now."""
+        async with asyncio.timeout(WAIT_S):
+            before = self.looks
+            while self.looks < before + 2:  # noqa: ASYNC110 - nobody tells of looks
+                await asyncio.sleep(0.002)
+
+    async def _sleep(self, delay_s: float) -> None:
+        self.looks += 1
+        await asyncio.sleep(delay_s)

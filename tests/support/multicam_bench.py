@@ -48,12 +48,12 @@ COMPLETE = attrs.evolve(PRINTING, state="complete")
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for devices as long as a test may."""
     monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 2.0)
     monkeypatch.setattr(orders, "VERIFY_AFTER_S", 0.05)
     monkeypatch.setattr(orders, "POLL_S", 0.05)
     monkeypatch.setattr(collector, "AGAIN_S", 0.05)
-    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 2.0)
 
 
 class Bench:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from moonraker_prusacam.multicam.controller.session import Session
+    from moonraker_prusacam.multicam.device.ring import RingFrame
 
-CONFIG = MultiCamConfig(delay_s=0.5, discover=False)
+CONFIG = MultiCamConfig(delay_s=1.0, discover=False)
 
 
 class Ensemble:
@@ -64,10 +65,24 @@ class Ensemble:
     @property
     def ours_s(self) -> float:
         """Unix time of the first frame that our camera has recorded."""
+        return self._ours[1].unix_s
+
+    @property
+    def gap_s(self) -> float:
+        """From the frame before that, by which a busy host may delay it."""
+        before, first = self._ours
+        return first.unix_s - before.unix_s
+
+    @property
+    def _ours(self) -> tuple[RingFrame, RingFrame]:
+        """The first frame that our camera has recorded, after the one before it."""
         device = self._standing.service.device
         if device is None or device.recording is None or device.recording.first is None:
             raise ValueError("our camera does not record")
-        return device.recording.first.unix_s
+        first = device.recording.first
+        before, found = device.ring.since(first.number - 1)[:2]
+        assert found is first
+        return before, found
 
     @property
     def theirs_s(self) -> list[float]:

@@ -38,6 +38,8 @@ class Peer:
         self.answers: dict[str, Callable[[], Any]] = {}
         self.clock_s = 0.0
         self.finish_s = 0.0  # until its file is final
+        self.hear_s = 0.0  # until it hears a START
+        self.heard: list[float] = []  # when it has heard one
         self.trickle_s = 0.0  # between two octets of a recording
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -89,6 +91,9 @@ class Peer:
                 self.commands.append(command)
                 if command["command"] == "STOP_RECORDING":
                     await asyncio.sleep(self.finish_s)
+                if command["command"] == "START_RECORDING":
+                    await asyncio.sleep(self.hear_s)
+                    self.heard.append(time.time())
                 answer = self._answer(command)
                 if answer is not None and command["command"] == "GET_VIDEO":
                     await self._send(writer, answer)

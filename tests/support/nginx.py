@@ -16,13 +16,13 @@ import asyncio
 import os
 import re
 import signal
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from moonraker_prusacam.nginx import NginxMissing, find_nginx, whole
+from tests.support.sources import closed_port
 from tests.support.viewers import WAIT_S
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def body_parser(viewer: Callable[[str], Parser], head: Head) -> Parser:
 async def running(folder: Path, servers: str) -> AsyncIterator[int]:
     """The port of an nginx with ``servers``, where PORT stands for that port."""
     await asyncio.to_thread(folder.mkdir, parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = closed_port()
     file = folder / "nginx.conf"
     # One process, which is whoever runs the tests.
     text = "daemon off;\nmaster_process off;\n" + whole(servers, folder)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from moonraker_prusacam.camera import Scanner
 from moonraker_prusacam.camera.receiver import Receiver
 from moonraker_prusacam.camera.sources import Host, Source, open_source
 from moonraker_prusacam.config import CameraConfig
+from moonraker_prusacam.emulator.moonraker import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,8 @@ def source_of(url: str, host: Host = NOWHERE, **options: Any) -> Source:
 
 
 def closed_port() -> int:
-    """A port at which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port at which nothing listens, and that no other test gets meanwhile."""
+    return free_port()
 
 
 class Received(Receiver):

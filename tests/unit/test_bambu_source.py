@@ -346,7 +346,7 @@ def packet(picture: bytes) -> bytes:
     return struct.pack("<IIII", len(picture), 0, 1, 0) + picture
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.one_of(

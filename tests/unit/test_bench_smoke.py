@@ -76,7 +76,7 @@ def test_viewers_when_frames_are_lost_torn_and_reordered_then_count_them(
     sent += [first.tagged(4), b"".join(torn), first.tagged(7)[:-9]]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        options = {"healthy": 1, "warmup_s": 0.01, "window_s": 0.3, "format": "raw"}
+        options = {"healthy": 1, "warmup_s": 0.01, "window_s": 1.5, "format": "raw"}
         with stand.load(stand.programs.viewers, port, **options) as client:
             viewer = listener.accept()[0]
             with viewer:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 WAIT_S = 10.0
 HOST = Host(Path("/nowhere"))
 SHORT_S = 0.15
+LONGER_S = 1.0  # what has to be done meanwhile, a busy host does in that
 PICTURE = jpeg.picture(64, 48)
 
 
@@ -129,13 +130,16 @@ async def test_source_when_it_stays_away_then_the_reason_is_told_when_stale() ->
 
 
 async def test_status_when_a_mended_feed_freezes_then_the_old_reason_is_forgotten(
-    short_delays: None,
+    short_delays: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with scripted(stale_after_s=SHORT_S) as (of, source, states):
+    async with scripted() as (of, source, states):
         source.send()
         source.fail(SourceUnavailable("the feed closed"))
         await source.running(2)
         source.send()
+        later_ns = of.latest().last_ns + 61 * 10**9
+        monkeypatch.setattr(time, "monotonic_ns", lambda: later_ns)
+        of._check_stale()
         await states.until(CameraState.LIVE, CameraState.STALLED)
         assert "frozen" in of.status.reason
 
@@ -352,13 +356,18 @@ async def test_reconnect_when_a_feed_closes_at_once_then_it_is_not_hammered(
 ) -> None:
     monkeypatch.setattr(camera, "FIRST_DELAY_S", 0.02)
     monkeypatch.setattr(camera, "LAST_DELAY_S", 0.16)
-    async with Feeder() as feeder, fed(feeder):
+    next_s: list[float] = []
+    async with Feeder() as feeder, fed(feeder) as of:
         feeder.closes_at_once = True
-        await feeder.arrived(7)
+        for count in range(1, 8):
+            await feeder.arrived(count)
+            next_s.append(of._backoff.delay_s)
         gaps = list(gaps_s(feeder.arrivals))
     expected = (0.02, 0.04, 0.08, 0.16, 0.16, 0.16)
     for gap, delay_s in zip(gaps, expected, strict=False):
-        assert 0.8 * delay_s <= gap < 1.2 * delay_s + 0.1
+        assert 0.8 * delay_s <= gap
+    # A busy host adds to the pauses, so how long they are meant to be is looked at.
+    assert max(next_s) == 0.16
 
 
 async def test_reconnect_when_a_good_frame_came_then_the_delay_is_short_again(
@@ -375,16 +384,15 @@ async def test_reconnect_when_a_good_frame_came_then_the_delay_is_short_again(
         await feeder.send(b"junk, no frame" * 100)
         await feeder.send(PICTURE)
         await of.wait_newer(0, WAIT_S)
-        closed = time.monotonic()
         await feeder.close()
         await feeder.arrived(7)
-        assert feeder.arrivals[6] - closed < 0.3
+        assert of._backoff.delay_s == 0.04  # after a pause of 0.02
 
 
 async def test_feed_when_it_goes_and_comes_back_then_frames_go_on(
     short_delays: None,
 ) -> None:
-    async with Feeder() as feeder, fed(feeder, stale_after_s=SHORT_S) as of:
+    async with Feeder() as feeder, fed(feeder, stale_after_s=LONGER_S) as of:
         states = States(of)
         await feeder.arrived(1)
         await feeder.send(PICTURE)
@@ -402,7 +410,7 @@ async def test_feed_when_it_goes_and_comes_back_then_frames_go_on(
 
 async def test_feed_when_it_freezes_then_old_frames_do_not_make_it_live_again() -> None:
     """The thread tells of few frames; what it has of old ones then is no news."""
-    async with Feeder() as feeder, fed(feeder, stale_after_s=SHORT_S) as of:
+    async with Feeder() as feeder, fed(feeder, stale_after_s=LONGER_S) as of:
         states = States(of)
         await feeder.arrived(1)
         await feeder.send(PICTURE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from moonraker_prusacam.camera.examination import Examination
 
 WAIT_S = 10.0
-SOON_S = 1.0
+LONG_S = 3600.0
 NAMES = ["reachable", "authenticated", "first_frame", "resolution", "fps"]
 OK, FAILED, SKIPPED = StageStatus.OK, StageStatus.FAILED, StageStatus.SKIPPED
 
@@ -55,28 +56,31 @@ async def until(camera: Camera, state: CameraState) -> None:
             await asyncio.sleep(0.002)
 
 
-async def test_examine_when_live_then_at_once_and_by_the_same_connection() -> None:
+async def test_examine_when_live_then_at_once_and_by_the_same_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(delay_s: float) -> None:
+        raise AssertionError(f"it waits for {delay_s} s")
+
     source = StagedSource(Stage.REACHABLE, 0.02, Stage.AUTHENTICATED, 0.02, PICTURE)
     async with camera_of(source) as camera:
         await camera.wait_newer(0, WAIT_S)
         for _ in range(4):
             await asyncio.sleep(0.04)
             source.send()
-        begun = time.monotonic()
-        found = await examine(camera, WAIT_S)
-        assert time.monotonic() - begun < 0.1
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "sleep", never)
+            found = await examine(camera, WAIT_S)
         assert source.runs == camera.connects == 1
     assert states(found) == [OK] * 5
-    reachable, authenticated, first_frame, resolution, fps = found.stages
-    assert reachable.duration_s is not None
-    assert reachable.duration_s < 0.02
-    for stage in (authenticated, first_frame):
+    _, authenticated, first_frame, resolution, fps = found.stages
+    for stage in (authenticated, first_frame):  # the pauses are of these alone
         assert stage.duration_s is not None
-        assert 0.015 < stage.duration_s < SOON_S
+        assert stage.duration_s > 0.015
     assert resolution.found == "64x48"
     assert fps.found.endswith(" frames a second")
     assert found.fps is not None
-    assert 3 < found.fps < 50
+    assert 0 < found.fps < 50
     told = found.as_dict()
     assert told["success"] is True
     assert told["message"] == f"64x48, {fps.found}"
@@ -85,9 +89,10 @@ async def test_examine_when_live_then_at_once_and_by_the_same_connection() -> No
     json.dumps(told)
 
 
-async def test_examine_when_it_has_just_begun_then_frames_are_counted_for_a_while() -> (
-    None
-):
+async def test_examine_when_it_has_just_begun_then_frames_are_counted_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examination, "MEASURE_S", 1.0)
     feed = SyntheticCamera(width=64, height=48, fps=50)
     await feed.start()
     url = f"tcp://127.0.0.1:{feed.port}"
@@ -102,10 +107,10 @@ async def test_examine_when_it_has_just_begun_then_frames_are_counted_for_a_whil
         await feed.aclose()
     assert states(found) == [OK] * 5
     assert found.fps is not None
-    assert 10 < found.fps < 70
+    assert 1 < found.fps < 70
     measured_s = found.stages[-1].duration_s
     assert measured_s is not None
-    assert 0.05 < measured_s < SOON_S
+    assert measured_s > 0.5
 
 
 @pytest.mark.parametrize("has_run", [False, True])
@@ -116,8 +121,8 @@ async def test_examine_when_idle_then_it_is_woken_and_rests_again(
     source = StagedSource(0.05, PICTURE, 0.02, PICTURE)
     async with camera_of(source, on_demand=True, grace_s=0.05) as camera:
         if has_run:
-            camera.demand.touch()
-            await until(camera, CameraState.LIVE)
+            with camera.hold():
+                await until(camera, CameraState.LIVE)
         await until(camera, CameraState.IDLE)
         assert source.runs == has_run
         found = await examine(camera, WAIT_S)
@@ -143,7 +148,7 @@ async def test_examine_when_a_stage_is_not_reached_then_it_carries_the_reason(
     error = SourceUnavailable("it is switched off", advice="switch it on")
     source = StagedSource(*reached, *(() if is_late else (0.02, error)))
     async with camera_of(source) as camera:
-        found = await examine(camera, timeout_s=0.3)
+        found = await examine(camera, 0.3 if is_late else WAIT_S)
     place = NAMES.index(failed)
     assert states(found) == [OK] * place + [FAILED] + [SKIPPED] * (4 - place)
     stage = found.failed
@@ -158,7 +163,7 @@ async def test_examine_when_a_stage_is_not_reached_then_it_carries_the_reason(
     else:
         assert (stage.found, stage.advice) == ("it is switched off", "switch it on")
     assert stage.duration_s is not None
-    assert 0.015 < stage.duration_s < SOON_S
+    assert stage.duration_s > 0.015
     assert [one["duration_ms"] for one in told["stages"]][place + 1 :] == [None] * (
         4 - place
     )
@@ -167,11 +172,11 @@ async def test_examine_when_a_stage_is_not_reached_then_it_carries_the_reason(
 async def test_examine_when_the_camera_has_failed_then_it_tries_again_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("moonraker_prusacam.camera.camera.FIRST_DELAY_S", 5.0)
+    monkeypatch.setattr("moonraker_prusacam.camera.camera.FIRST_DELAY_S", LONG_S)
+    monkeypatch.setattr("moonraker_prusacam.camera.camera.LAST_DELAY_S", LONG_S)
     source = StagedSource(SourceUnavailable("it is switched off"))
     async with camera_of(source) as camera:
         await until(camera, CameraState.FAILED)
-        begun = time.monotonic()
         found = await examine(camera, WAIT_S)
         assert found.failed is not None
         assert found.failed.found == "it is switched off"
@@ -179,7 +184,6 @@ async def test_examine_when_the_camera_has_failed_then_it_tries_again_at_once(
         source.steps = (PICTURE, 0.02, PICTURE)
         assert states(await examine(camera, WAIT_S)) == [OK] * 5
         assert source.runs == 3
-        assert time.monotonic() - begun < SOON_S
         assert camera.status.state is CameraState.LIVE
 
 
@@ -188,14 +192,16 @@ async def test_examine_when_just_refused_then_the_camera_is_left_alone() -> None
     source = StagedSource(Stage.REACHABLE, error)
     async with camera_of(source) as camera:
         await until(camera, CameraState.FAILED)
-        begun = time.monotonic()
         many = await asyncio.gather(*(examine(camera, WAIT_S) for _ in range(20)))
         found = many[0]
-        assert time.monotonic() - begun < SOON_S
         assert source.runs == 1
     assert states(found) == [OK, FAILED, *([SKIPPED] * 3)]
     assert found.failed is not None
-    assert "the password is wrong; asked again in 30 s" in found.failed.found
+    told = re.fullmatch(
+        r"the password is wrong; asked again in (\d+) s", found.failed.found
+    )
+    assert told is not None
+    assert 30 - WAIT_S < int(told[1]) <= 30
     assert found.failed.advice == "compare it"
 
 
@@ -204,16 +210,18 @@ async def test_examine_when_refused_for_a_short_time_then_that_is_waited_for(
 ) -> None:
     monkeypatch.setattr(SourceUnfit, "least_delay_s", 0.2)
     source = StagedSource(SourceUnfit("it sends HTML"))
+    begun = time.monotonic()
     async with camera_of(source) as camera:
         await until(camera, CameraState.FAILED)
-        begun = time.monotonic()
         source.steps = (PICTURE, 0.02, PICTURE)
         assert states(await examine(camera, WAIT_S)) == [OK] * 5
-        assert 0.15 < time.monotonic() - begun < 4
+        assert time.monotonic() - begun >= 0.2
         assert source.runs == 2
 
 
-async def test_examine_when_frozen_then_the_first_frame_is_no_success() -> None:
+async def test_examine_when_frozen_then_the_first_frame_is_no_success(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     source = StagedSource(PICTURE)
     async with camera_of(source, stale_after_s=0.1) as camera:
         await until(camera, CameraState.STALLED)
@@ -224,13 +232,19 @@ async def test_examine_when_frozen_then_the_first_frame_is_no_success() -> None:
         assert "frozen" in found.failed.found
         assert found.failed.advice
         # A frame that comes after all is one.
+        monkeypatch.setattr(examination, "THAW_S", WAIT_S)
         examining = asyncio.create_task(examine(camera, WAIT_S))
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(WAIT_S):
+            while camera._next is None:  # noqa: ASYNC110 - nobody tells who waits
+                await asyncio.sleep(0.002)
         source.send()
         assert FAILED not in states(await examining)
 
 
-async def test_examine_when_it_breaks_off_then_counting_has_failed() -> None:
+async def test_examine_when_it_breaks_off_then_counting_has_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(examination, "MEASURE_S", 1.0)
     error = SourceUnavailable("it closed the connection", advice="run it in a loop")
     source = StagedSource(PICTURE, PICTURE, 0.02, error)
     async with camera_of(source) as camera:

@@ -20,6 +20,7 @@ from moonraker_prusacam.errors import (
     SourceUnavailable,
 )
 from tests.support import jpeg
+from tests.support.clock import DemandClock
 from tests.support.scripted_camera import scripted
 
 if TYPE_CHECKING:
@@ -74,16 +75,22 @@ async def test_camera_when_held_then_it_runs_until_the_grace_after_that() -> Non
             await source.running(2)
 
 
-async def test_camera_when_touched_again_in_the_grace_period_then_it_runs_on() -> None:
+async def test_camera_when_touched_again_in_the_grace_period_then_it_runs_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = DemandClock(monkeypatch)
     async with scripted(on_demand=True, grace_s=GRACE_S) as (of, source, states):
         of.demand.touch()
         await source.running(1)
         source.send()
         for _ in range(10):
-            await asyncio.sleep(GRACE_S / 3)
+            clock.now_s += GRACE_S * 0.9
+            await clock.looked()
             of.demand.touch()
         assert states.all == [IDLE, CONNECTING, LIVE]
         assert source.runs == 1
+        clock.now_s += GRACE_S * 1.1
+        await states.until(IDLE, CONNECTING, LIVE, IDLE)
 
 
 async def test_camera_when_viewers_are_counted_then_it_runs_while_there_are_any() -> (
@@ -145,14 +152,15 @@ async def test_camera_when_it_failed_and_nobody_wants_it_then_it_is_idle_again()
     None
 ):
     async with scripted(on_demand=True, grace_s=GRACE_S) as (of, source, states):
-        of.demand.touch()
-        await source.running(1)
-        source.fail(SourceUnavailable("it is off"))
+        with of.hold():
+            await source.running(1)
+            source.fail(SourceUnavailable("it is off"))
+            await states.until(IDLE, CONNECTING, FAILED)
         await states.until(IDLE, CONNECTING, FAILED, IDLE)
-        of.demand.touch()
-        await source.running(2)
-        source.send()
-        await states.until(IDLE, CONNECTING, FAILED, IDLE, CONNECTING, LIVE)
+        with of.hold():
+            await source.running(2)
+            source.send()
+            await states.until(IDLE, CONNECTING, FAILED, IDLE, CONNECTING, LIVE)
 
 
 @pytest.mark.parametrize("on_demand", [False, True])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import traceback
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,6 +36,7 @@ from moonraker_prusacam.errors import (
     TokenRejected,
 )
 from moonraker_prusacam.secret import Secret
+from tests.support.sources import closed_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -398,8 +398,7 @@ async def assert_unavailable(server: str, text: str) -> None:
 
 
 async def test_put_when_the_connection_is_refused_then_unavailable() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = closed_port()
     await assert_unavailable(f"http://127.0.0.1:{port}", r"127\.0\.0\.1: .*refused")
 
 

@@ -40,6 +40,7 @@ from moonraker_prusacam.multicam.controller.browser import Browser
 from moonraker_prusacam.multicam.device.announcement import Announcement
 from moonraker_prusacam.multicam.protocol.constants import SERVICE_TYPE
 from moonraker_prusacam.multicam_options import Address, device_address
+from tests.support.sources import closed_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -244,8 +245,7 @@ async def test_device_when_its_clock_is_wrong_then_told() -> None:
 
 
 async def test_device_when_nothing_listens_then_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = Address("127.0.0.1", free.getsockname()[1])
+    address = Address("127.0.0.1", closed_port())
     state, found, remedy = only(await examine_multicam_device("tripod", address))
     assert (state, found) == (
         "failed",

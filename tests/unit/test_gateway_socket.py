@@ -576,7 +576,6 @@ CALLS = st.fixed_dictionaries(
 
 @settings(
     max_examples=8,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

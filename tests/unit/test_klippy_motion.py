@@ -61,7 +61,7 @@ COORDINATES = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(COORDINATES, min_size=2, max_size=30))
 def test_plan_when_path_is_any_then_motion_is_continuous(
     points: list[tuple[float, float, float, float]],

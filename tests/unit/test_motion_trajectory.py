@@ -218,7 +218,7 @@ def test_forget_when_called_then_nothing_is_known() -> None:
     assert moves.known_until == pytest.approx(11.1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_at_when_batches_overlap_then_answers_as_if_they_did_not(
     data: st.DataObject,

@@ -51,8 +51,8 @@ async def test_print_when_it_runs_and_ends_then_all_record_from_one_instant(
     for number, device in enumerate(told["devices"]):
         assert device["device_id"] == f"p{number}"
         assert device["dialect"] == ("v1" if number == 2 else "v2")
-        doubt_s = device["uncertainty_s"] + device["late_s"] + 0.01
-        assert abs(device["offset_s"]) <= doubt_s
+        slack_s = device["uncertainty_s"] + device["late_s"] + 0.05
+        assert abs(device["offset_s"]) <= slack_s
         assert device["sha256"] == hashlib.sha256(VIDEO).hexdigest()
         assert (made.videos / device["video"]).read_bytes() == VIDEO
         assert device["video"].startswith("cube_")

@@ -40,7 +40,9 @@ DOWNLOAD_BYTES = 64 << 20
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     hurry(monkeypatch)
+    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
     monkeypatch.setattr(exchange, "LIST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(download, "STALL_TIMEOUT_S", 0.3)
     monkeypatch.setattr(download, "HEADER_TIMEOUT_S", 0.5)
 
 
@@ -80,7 +82,7 @@ async def test_print_when_devices_are_at_fault_then_the_others_are_not(
 ) -> None:
     """All faults in one print, each with a device of its own."""
     config = attrs.evolve(
-        CONFIG, collect_timeout_s=0.3, stop_timeout_s=0.4, max_devices=64
+        CONFIG, collect_timeout_s=2.0, stop_timeout_s=0.4, max_devices=64
     )
     async with AsyncExitStack() as stack:
         virtual = [await stack.enter_async_context(device("iphone")) for _ in FaultKind]
@@ -158,7 +160,7 @@ async def test_print_when_names_are_hostile_then_nothing_lies_elsewhere(
 async def test_print_when_there_are_32_devices_then_all_videos_come(
     tmp_path: Path,
 ) -> None:
-    config = attrs.evolve(CONFIG, max_devices=DEVICES, delay_s=1.5, parallel=4)
+    config = attrs.evolve(CONFIG, max_devices=DEVICES, delay_s=4.0, parallel=4)
     async with AsyncExitStack() as stack:
         virtual = [
             await stack.enter_async_context(device(kind, f"D{number}"))

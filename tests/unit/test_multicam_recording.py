@@ -239,11 +239,12 @@ async def test_recording_when_it_grows_then_older_ones_make_room_for_it(
     ring = filled(0)
     recording = recording_of(ring, tmp_path, 0, max_bytes=100 * len(PICTURE))
     running = asyncio.create_task(recording.run())
-    at_ms = 0
+    frames = 0
     async with asyncio.timeout(WAIT_S):
         while await asyncio.to_thread(old.exists):
-            at_ms += 40
-            ring.add(frame_at(at_ms))
+            if frames < 80:  # no more than it may have itself
+                frames += 1
+                ring.add(frame_at(40 * frames))
             await asyncio.sleep(0.001)
     assert not running.done()
     recording.stop()

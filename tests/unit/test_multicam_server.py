@@ -216,8 +216,7 @@ async def test_server_when_peer_reads_nothing_of_a_video_then_is_given_up(
             greedy.setblocking(False)
             await loop.sock_sendall(greedy, command_octets("GET_VIDEO", fileId=OLD))
             async with asyncio.timeout(WAIT_S):
-                while not server.connections:
-                    await standing.frame()
+                assert await loop.sock_recv(greedy, 1)
                 while server.connections:
                     await standing.frame()
 

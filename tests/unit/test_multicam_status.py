@@ -78,8 +78,9 @@ async def test_log_when_a_device_is_dead_then_told_at_once_and_once(
         await dead.close()
         async with bench(tmp_path, peer, nowhere) as made:
             await made.event("started", PRINTING)
-            await made.started()
             told = f"no video of device1: nothing listens at {nowhere}"
+            await made.until(lambda: told in caplog.text)
+            await made.started()
             assert caplog.text.count(told) == 1
             await made.event("complete", COMPLETE)
             await made.done()

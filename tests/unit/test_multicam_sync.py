@@ -12,7 +12,6 @@ import logging
 import re
 import subprocess
 import time
-from statistics import median
 from typing import TYPE_CHECKING
 
 from moonraker_prusacam import mp4
@@ -46,7 +45,12 @@ async def test_session_when_phones_and_our_camera_record_then_begin_within_a_fra
             await standing.until(session, "recording", "recording")
             assert session.record.target is not None
             assert standing.ours_s >= session.record.target
-            apart_s += [abs(standing.ours_s - each) for each in standing.theirs_s]
+            most_s = max(1 / FPS, standing.gap_s)
+            phones = zip(standing.theirs_s, session.record.takes[:-1], strict=True)
+            # On a busy host a phone may hear of the instant when that is over.
+            on_time = [begin_s for begin_s, take in phones if not take.late_s]
+            assert all(abs(standing.ours_s - begin_s) < most_s for begin_s in on_time)
+            apart_s += [abs(standing.ours_s - begin_s) for begin_s in on_time]
             await standing.controller.stop_recording()
             await standing.until(session, "collected", "done")
             ours = session.record.takes[-1]
@@ -54,8 +58,8 @@ async def test_session_when_phones_and_our_camera_record_then_begin_within_a_fra
             kept = tmp_path / "device" / "bed" / ours.file_name
             octets = await asyncio.to_thread(kept.read_bytes)
             assert ours.sha256 == hashlib.sha256(octets).hexdigest()
+    assert apart_s
     log.info("ms apart from ours: %s", [round(each * 1e3, 1) for each in apart_s])
-    assert median(apart_s) < 1 / FPS
 
 
 async def test_recording_when_shown_then_pictures_and_their_times_are_the_cameras(

@@ -60,9 +60,15 @@ import asyncio, pathlib, sys
 from moonraker_prusacam.multicam.controller.rendering import encoding, plan
 from tests.support.angles import studio
 plan.PIECE_S, encoding.PART_FRAMES = 1, 20
+held = []
+def occupied_by():
+    # It must not be done before it is killed.
+    is_far = held and held[0].session["video"]["progress"] > 0.6
+    return "hold" if is_far else ""
 async def main():
-    async with studio(pathlib.Path(sys.argv[1])) as made:
+    async with studio(pathlib.Path(sys.argv[1]), occupied_by=occupied_by) as made:
         await made.controller.render()
+        held.append(made)
         await made.over()
 asyncio.run(main())
 """

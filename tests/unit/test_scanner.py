@@ -111,7 +111,7 @@ def read_index(reads: list[bytes], offset: int) -> int:
     return next(index for index, end in enumerate(ends, 1) if offset < end)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_feed_of_any_split_gives_same_frames_and_true_times(
     data: st.DataObject,
@@ -148,7 +148,7 @@ hostile = st.lists(st.sampled_from(TOKENS) | st.binary(max_size=6), max_size=40)
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_feed_of_arbitrary_bytes_never_raises_and_twins_agree(
     data: st.DataObject,
@@ -179,7 +179,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_mix_of_feed_and_advance_then_twins_agree_on_frames_and_buffers(
     data: st.DataObject,

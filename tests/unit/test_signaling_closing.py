@@ -97,7 +97,7 @@ async def test_session_when_the_server_ignores_our_leave_then_closing_ends_all_t
         async with Watched(options(server.url)) as watched:
             await watched.viewer.wait_ready(WAIT_S)
             await watched.viewer.take_snapshot()
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(WAIT_S):
                 await watched.viewer.aclose()
         stuck.set()
 

@@ -219,7 +219,6 @@ packets_lists = st.lists(texts | st.binary(max_size=40), max_size=12)
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.too_slow,

@@ -249,14 +249,16 @@ async def test_session_when_the_server_pings_then_it_lasts(
     server: SignalingServer,
 ) -> None:
     assert isinstance(server.opening, dict)
-    server.opening |= {"pingInterval": 300, "pingTimeout": 300}
+    server.opening |= {"pingInterval": 800, "pingTimeout": 800}
     async with Watched(options(server.url)) as watched:
         await watched.viewer.wait_ready(WAIT_S)
         peer = server.peers[0]
-        for _ in range(4):
+        for number in range(1, 5):
             await peer.say("2")
-            await asyncio.sleep(0.2)  # the pace of a server, not a wait for something
-        assert peer.raw.count("3") == 4
+            await asyncio.sleep(0.5)  # the pace of a server, not a wait for something
+            async with asyncio.timeout(WAIT_S):
+                while peer.raw.count("3") < number:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
         assert watched.viewer.state is SessionState.READY
     assert len(server.peers) == 1
 

@@ -23,7 +23,6 @@ from tests.support.timelapse import Host, Printer, frame_names, videos
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-LATE_NS = 250_000_000  # as late as Klipper answers what the component asks
 NO_PICTURE = jpeg.minimal(65500, 65500)  # more than any decoder takes
 
 
@@ -49,10 +48,15 @@ def _make_job(host: Host, state: JobState, frames: int) -> Job:
     return job
 
 
-def of_a_moment_ago(kind: str, late_ns: int = LATE_NS) -> PrintEvent:
-    """What happened before the macros of this print, and is told only now."""
-    state = PrintState("printing", "cube.gcode", 0.2, None, None)
-    return PrintEvent(PrintEventKind(kind), state, time.monotonic_ns() - late_ns)
+def of_the_begin(kind: str, began_ns: int, *, is_late: bool = True) -> PrintEvent:
+    """What is told after the macros of a print, which came after it.
+
+    With the time at which it was, or the time of now.
+    """
+    at_ns = began_ns if is_late else time.monotonic_ns()
+    running_s = 0.2 + (at_ns - began_ns) / 1e9
+    state = PrintState("printing", "cube.gcode", running_s, None, None)
+    return PrintEvent(PrintEventKind(kind), state, at_ns)
 
 
 async def test_start_macro_when_it_is_told_before_the_selected_file_then_it_holds(
@@ -60,8 +64,9 @@ async def test_start_macro_when_it_is_told_before_the_selected_file_then_it_hold
 ) -> None:
     timelapse = await host.boot()
     printer = Printer(timelapse)
+    began_ns = time.monotonic_ns()
     assert await timelapse.start_job({"ENABLE": "0"}) is None
-    await timelapse.handle(of_a_moment_ago("selected"))
+    await timelapse.handle(of_the_begin("selected", began_ns))
     await printer.tell("started", "printing")
     await printer.print_layers(1, 2)
     assert timelapse.active is None
@@ -71,17 +76,18 @@ async def test_start_macro_when_it_is_told_before_the_selected_file_then_it_hold
 
 
 @pytest.mark.parametrize(
-    ("kind", "late_ns"),
-    [("selected", LATE_NS), ("complete", LATE_NS), ("selected", 0)],
+    ("kind", "is_late"),
+    [("selected", True), ("complete", True), ("selected", False)],
 )
 async def test_frame_when_it_is_told_before_what_came_before_it_then_one_video(
-    host: Host, kind: str, late_ns: int
+    host: Host, kind: str, is_late: bool
 ) -> None:
     timelapse = await host.boot()
     printer = Printer(timelapse)
+    began_ns = time.monotonic_ns()
     await timelapse.start_job({"TRIGGER": "macro"})
     await printer.call_macro(1)
-    await timelapse.handle(of_a_moment_ago(kind, late_ns))
+    await timelapse.handle(of_the_begin(kind, began_ns, is_late=is_late))
     await printer.tell("started", "printing")
     await printer.call_macro(2)
     await host.frames(2)

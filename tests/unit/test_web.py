@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 
-STALE_S = 0.15
+STALE_S = 1.0  # a frame has to be looked at before it is that old
 STREAMS = ("/stream.mjpg", "/?action=stream")
 SNAPSHOTS = ("/snapshot.jpg", "/?action=snapshot")
 PLACEHOLDER = "X-Prusacam-Placeholder"
@@ -136,6 +136,10 @@ async def serving(*names: str, **options: Any) -> AsyncIterator[Site]:
         await site.web.aclose()
         for camera in site.cameras:
             await camera.aclose()
+
+
+def task_names() -> set[str]:
+    return {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
 
 
 def assert_refused(answer: Answer, status: int, detail: str = "") -> None:
@@ -342,6 +346,8 @@ async def test_connection_when_it_says_nothing_then_it_is_closed(
         async with site.client() as slow:
             await slow.send(b"GET /snapshot.jpg HT")
             assert await slow.read_to_end() == b""
+        # A busy host is slow, and not silent.
+        monkeypatch.setattr(front, "HEAD_TIMEOUT_S", WAIT_S)
         async with site.client() as idle:
             head = await idle.ask("/snapshot.jpg")
             size = int(head.headers["Content-Length"])
@@ -469,7 +475,7 @@ async def test_stream_when_the_newest_frame_gets_old_then_the_stream_ends(
         assert frames == [picture()]
         assert parser.is_between_parts
         assert site.stale.is_set()
-        assert site.pump.stats.viewers == 0
+        await site.no_viewers()
 
 
 async def test_stream_when_a_placeholder_is_wanted_then_it_outlives_every_outage() -> (
@@ -540,7 +546,7 @@ async def test_stream_when_garbage_is_pipelined_then_nobody_else_is_harmed(
         site.send(picture())
         await client.send(b"GET /stream.mjpg HTTP/1.1\r\n\r\n\0\xff GARBAGE\r\n\r\n")
         await client.read_to_end()
-        assert site.pump.stats.viewers == 0
+        await site.no_viewers()
         assert (await site.answer("/snapshot.jpg")).status == 200
     assert not caplog.records
 
@@ -576,8 +582,9 @@ async def test_stream_when_the_request_promises_a_body_then_no_task_waits_for_it
         )
         await client.send(body)
         assert (await client.read_head()).status == 200
-        names = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
-        assert "RequestHandler.start" not in names
+        async with asyncio.timeout(WAIT_S):
+            while "RequestHandler.start" in task_names():  # noqa: ASYNC110
+                await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("target", [STREAMS[0], SNAPSHOTS[0]])
@@ -589,7 +596,7 @@ async def test_viewer_when_it_half_closes_then_nothing_is_left(
         await client.send(f"GET {target} HTTP/1.1\r\nHost: printer\r\n\r\n".encode())
         client.socket.shutdown(socket.SHUT_WR)
         await client.read_to_end()
-        assert site.pump.stats.viewers == 0
+        await site.no_viewers()
     assert not caplog.records
 
 
@@ -653,7 +660,7 @@ async def test_viewers_when_they_come_and_go_then_all_see_whole_frames() -> None
             frames_seen += len(numbers)
 
     async with serving(max_viewers=1000) as site:
-        async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as viewers:
+        async with asyncio.timeout(3 * WAIT_S), asyncio.TaskGroup() as viewers:
             for number in range(200):
                 entropy = bytes([number]) * seed.choice((100, 10_000, 200_000))
                 site.send(jpeg.minimal(64, 48, entropy))

@@ -16,6 +16,7 @@ from moonraker_prusacam.camera import CameraState, demand
 from moonraker_prusacam.errors import SourceUnavailable
 from moonraker_prusacam.web import StreamPump, WebServer
 from tests.support import jpeg
+from tests.support.clock import DemandClock
 from tests.support.scripted_camera import States, scripted
 from tests.support.viewers import HttpClient, StrictParser
 
@@ -71,16 +72,22 @@ async def test_snapshot_when_the_camera_is_idle_then_it_waits_for_the_first_fram
         await site.states.until(*AWAKE, CameraState.IDLE)
 
 
-async def test_snapshot_when_it_is_polled_then_the_camera_stays_awake() -> None:
+async def test_snapshot_when_it_is_polled_then_the_camera_stays_awake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = DemandClock(monkeypatch)
     async with serving() as site, site.client() as client:
         site.camera.demand.touch()
         await site.source.running(1)
         for _ in range(8):
             site.source.send(PICTURE)
             assert (await client.read_answer("/snapshot.jpg")).status == 200
-            await asyncio.sleep(GRACE_S / 3)
+            clock.now_s += GRACE_S * 0.9
+            await clock.looked()
         assert site.states.all == AWAKE
         assert site.source.runs == 1
+        clock.now_s += GRACE_S
+        await site.states.until(*AWAKE, CameraState.IDLE)
 
 
 async def test_snapshot_when_the_idle_camera_fails_then_503_says_why() -> None:

@@ -129,7 +129,7 @@ def _told(take: Take, target: float | None) -> dict[str, Any]:
         "recorded_bytes": take.recorded_bytes,
         "recorded_sha256": take.recorded_sha256 or None,
         "offset_s": take.offset_s(target),
-        "uncertainty_s": take.clock_uncertainty_s,
+        "uncertainty_s": take.uncertainty_s,
         "late_s": round(take.late_s, 3),
         "told_name": take.file_name or take.file_id,
         "reason": take.reason,

@@ -195,7 +195,10 @@ async def _order(take: Take, target: float) -> None:
     take.late_s = max(0.0, exchange.received - target)
     # None begins before it has heard of it.
     by_its_clock = told if take.keeps_time else told - ahead_s
-    take.begins = max(by_its_clock, (exchange.sent + exchange.received) / 2)
+    heard = (exchange.sent + exchange.received) / 2
+    take.begins = max(by_its_clock, heard)
+    if exchange.received > by_its_clock:
+        take.begins_uncertainty_s = round(exchange.uncertainty_s, 4)
 
 
 async def _say_start(take: Take, timestamp: float) -> Exchange:

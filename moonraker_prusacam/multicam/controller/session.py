@@ -77,6 +77,7 @@ class Take:
     is_ordered: bool = False  # START was said, whether or not it was heard
     accepted: float | None = None
     begins: float | None = None  # when it should
+    begins_uncertainty_s: float = 0.0  # where nobody knows when it heard of it
     late_s: float = 0.0  # its start was accepted after the instant
     is_offset_unknown: bool = False  # nobody knows when it began
     warning: str = ""
@@ -126,6 +127,13 @@ class Take:
         if self.file_key == "fileId":
             return Recording(by_id or by_name, None)
         return Recording(by_id or by_name, by_name or by_id)
+
+    @property
+    def uncertainty_s(self) -> float | None:
+        """By how much ``offset_s`` may be wrong."""
+        if self.clock_uncertainty_s is None or self.device_type == OUR_TYPE:
+            return self.clock_uncertainty_s
+        return max(self.clock_uncertainty_s, self.begins_uncertainty_s)
 
     def offset_s(self, target: float | None) -> float | None:
         """When the video begins, after the instant ``target``, by our clock.
