@@ -10,6 +10,7 @@ import asyncio
 import gc
 import itertools
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -245,8 +246,8 @@ async def test_run_when_no_whole_picture_comes_then_it_is_stalled(
     after: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bambu, "READ_TIMEOUT_S", SHORT_S)
-    printer.trickle_s = SHORT_S / 3
+    monkeypatch.setattr(bambu, "READ_TIMEOUT_S", 3 * SHORT_S)
+    printer.trickle_s = SHORT_S
     printer.fault = Fault(kind, after)
     received = Received()
     heard = after or kind is FaultKind.TRICKLE
@@ -321,7 +322,7 @@ async def test_run_when_a_rate_is_wanted_then_the_rest_is_not_looked_at(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with chamber_camera(monkeypatch, fps=50.0) as camera:
-        received = Received()
+        received, begin_s = Received(), time.monotonic()
         task = asyncio.get_running_loop().create_task(
             source(host, fps=10.0).run(received)
         )
@@ -330,8 +331,9 @@ async def test_run_when_a_rate_is_wanted_then_the_rest_is_not_looked_at(
         )
         task.cancel()
         await asyncio.wait({task})
-    assert 8 <= received.scanner.stats.frames <= 16
-    assert received.scanner.stats.bytes_in < 16 * 3000
+    most = 10 * (time.monotonic() - begin_s) + 4
+    assert 4 <= received.scanner.stats.frames <= most
+    assert received.scanner.stats.bytes_in < most * 3000
 
 
 async def test_run_when_the_camera_has_just_the_wanted_rate_then_nothing_is_lost(

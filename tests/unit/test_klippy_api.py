@@ -225,7 +225,7 @@ async def test_subscription_when_values_change_then_only_they_are_pushed(
             "gcode_move": {"speed": 1200.0},
         }
         gap_s = pushed[1]["eventtime"] - pushed[0]["eventtime"]
-        assert gap_s == pytest.approx(0.25, abs=0.1)
+        assert gap_s > 0.15  # 0.25, and more on a busy host
         # One connection has one subscription: the first was replaced.
         assert client.named("old") == []
 

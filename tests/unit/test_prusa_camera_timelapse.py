@@ -563,7 +563,7 @@ async def test_video_when_it_never_comes_then_given_up_in_words(
     host: PrusaHost, turn: Turn, words: str
 ) -> None:
     host.server.always = turn
-    camera, printer = await begin(host, download_timeout_s=0.3)
+    camera, printer = await begin(host, download_timeout_s=1.0)
     await printer.end()
     job = await host.until_phase(FAILED)
     assert "given up after" in job["reason"]

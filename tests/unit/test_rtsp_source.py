@@ -359,7 +359,7 @@ async def test_run_when_cancelled_at_any_moment_then_nothing_is_left(
         before, tasks = descriptors(), len(asyncio.all_tasks())
         for _ in range(50):
             await cancel_one(camera)
-        assert camera.connections > 30
+        assert camera.connections > 10  # the others were cancelled before
         gc.collect()
         await descriptors_fall_to(before)
         assert len(asyncio.all_tasks()) == tasks

@@ -182,7 +182,13 @@ async def test_polls_when_counted_then_on_a_grid_without_drift() -> None:
 
     async with polled(answer, interval_s=0.1) as (camera, _, _):
         await camera.asked(11)
-    assert 0.9 < times_s[10] - times_s[0] < 1.2  # 1.3 with a pause after each
+    assert times_s[10] - times_s[0] > 0.9
+    # What a busy host holds up comes late, and what follows is on the grid again.
+    in_time = [
+        sum((each - first_s) % 0.1 < 0.03 for each in times_s[:11])
+        for first_s in times_s[:11]
+    ]
+    assert max(in_time) > 6  # 4 with a pause after each
 
 
 async def test_polls_when_a_picture_takes_longer_then_one_at_a_time() -> None:
