@@ -62,15 +62,15 @@ def outcome_of(event: PrintEvent) -> str | None:
 def parse_options(options: Mapping[str, Any], trigger: str) -> StartOptions:
     """The start macro's parameters, asked now; raises TimelapseOptionError."""
     chosen = {str(key).lower(): str(value).lower() for key, value in options.items()}
-    trigger = chosen.pop("trigger", "") or trigger
-    if trigger not in TRIGGERS:
+    # What is configured may be "interval", which no macro can ask for.
+    if (asked := chosen.pop("trigger", "")) and asked not in TRIGGERS:
         raise TimelapseOptionError(f"TRIGGER is not one of: {', '.join(TRIGGERS)}")
     enable = chosen.pop("enable", "1")
     if enable not in ("0", "1", "false", "true"):
         raise TimelapseOptionError("ENABLE is neither 0 nor 1")
     if chosen:
         raise TimelapseOptionError(f"unknown options: {', '.join(sorted(chosen))}")
-    return StartOptions(enable in ("1", "true"), trigger, time.monotonic_ns())
+    return StartOptions(enable in ("1", "true"), asked or trigger, time.monotonic_ns())
 
 
 class PrintRecord(Protocol):

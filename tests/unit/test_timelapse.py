@@ -303,6 +303,17 @@ async def test_start_macro_when_it_switches_off_then_this_print_is_not_recorded(
     assert timelapse.active is not None
 
 
+async def test_start_when_frames_come_by_time_then_the_macro_is_no_mistake(
+    host: Host,
+) -> None:
+    timelapse = await host.boot(trigger="interval", interval_s=0.5)
+    job = await timelapse.start_job({"ENABLE": 1, "TRIGGER": ""})
+    assert job is not None
+    assert job.record.trigger == "interval"
+    assert await timelapse.start_job({"ENABLE": 0, "TRIGGER": ""}) is None
+    assert timelapse.active is None
+
+
 @pytest.mark.parametrize(
     "options", [{"TRIGGER": "never"}, {"ENABLE": "maybe"}, {"PARK": "1"}]
 )
