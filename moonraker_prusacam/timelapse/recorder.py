@@ -233,7 +233,11 @@ class Recorder:
             self._interval_changed.clear()
             if self._interval_s:
                 await self._is_running.wait()
+                if self._interval_changed.is_set():
+                    continue  # by a macro that ran before the print did
                 now = time.monotonic()
+                # One that is shorter than the last does not wait for the end of that.
+                due = min(due, now + self._interval_s)
                 if now >= due:
                     number = self._number + 1
                     self._queue(self._layer, time.monotonic_ns(), number, is_final=True)

@@ -429,6 +429,35 @@ async def test_hyperlapse_when_it_is_started_by_hand_then_frames_come_by_time(
     assert await timelapse.keep_interval(None)
 
 
+async def test_hyperlapse_when_it_is_stopped_in_a_pause_then_it_can_be_started_again(
+    host: Host,
+) -> None:
+    timelapse = await host.boot(trigger="macro")
+    printer = Printer(timelapse)
+    printer.layer = 0
+    await printer.tell("started", "printing")
+    await timelapse.keep_interval(0.5)
+    await asyncio.sleep(0)  # it waits for the first layer now
+    await timelapse.keep_interval(None)
+    await printer.print_layers(1, 1)
+    await asyncio.sleep(0)  # it goes on
+    assert host.camera.requests == []
+    await timelapse.keep_interval(0.5)
+    await host.frames(2)
+
+
+async def test_hyperlapse_when_its_interval_becomes_short_then_that_holds_at_once(
+    host: Host,
+) -> None:
+    timelapse = await host.boot(trigger="macro")
+    printer = Printer(timelapse)
+    await printer.begin()
+    await timelapse.keep_interval(3600.0)
+    await host.frames(1)
+    await timelapse.keep_interval(0.5)
+    await host.frames(3)
+
+
 async def test_print_when_it_needs_more_room_than_there_is_then_it_is_told_early(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
