@@ -102,6 +102,7 @@ class Recorder:
         self._macro_seen = False
         self._interval_s = track.interval_s if track.trigger == "interval" else 0.0
         self._interval_changed = asyncio.Event()
+        self._timer: asyncio.Task[None] | None = None
         self._is_running = asyncio.Event()
         self._smart: SmartChoice | None = None
         if job.record.style == "smart" and motion is not None:
@@ -123,7 +124,7 @@ class Recorder:
         for camera in filter(None, (self._camera, self._inset)):
             self._holds.enter_context(camera.hold())
         self._tasks.start("frames", self._run())
-        self._tasks.start("interval", self._keep_time())
+        self._timer = self._tasks.start("interval", self._keep_time())
 
     @property
     def settled_until(self) -> int:
@@ -183,6 +184,8 @@ class Recorder:
 
     async def finish(self) -> None:
         """Serve the triggers that are queued, then stop."""
+        if self._timer is not None:
+            self._timer.cancel()  # or the queue might never be empty
         try:
             if self._smart is not None:
                 self._smart.finish()

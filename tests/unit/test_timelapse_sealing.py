@@ -191,17 +191,6 @@ async def test_tracks_when_there_are_two_then_each_makes_a_video(host: Host) -> 
     assert sum("_side" in name for name in names) == 1
 
 
-async def test_interval_when_the_print_has_not_begun_then_no_frame(host: Host) -> None:
-    timelapse = await host.boot(trigger="interval", interval_s=0.5)
-    printer = Printer(timelapse)
-    printer.layer = 0
-    await printer.tell("started", "printing")
-    await asyncio.sleep(0)
-    assert frame_names(active(timelapse)) == []
-    await printer.print_layers(1, 1)
-    await host.frames(2)
-
-
 async def test_tracks_when_the_engine_is_restarted_then_all_of_them_go_on(
     host: Host,
 ) -> None:
@@ -415,47 +404,6 @@ async def test_save_frames_when_asked_in_a_print_then_all_are_in_the_archive(
         assert len(stored.namelist()) == 27
     await printer.tell("complete", "complete")
     assert (await host.rendered())["frames"] == 27
-
-
-async def test_hyperlapse_when_it_is_started_by_hand_then_frames_come_by_time(
-    host: Host,
-) -> None:
-    timelapse = await host.boot(trigger="macro")
-    assert not await timelapse.keep_interval(0.5)
-    printer = Printer(timelapse)
-    await printer.begin()
-    assert await timelapse.keep_interval(0.5)
-    await host.frames(2)
-    assert await timelapse.keep_interval(None)
-
-
-async def test_hyperlapse_when_it_is_stopped_in_a_pause_then_it_can_be_started_again(
-    host: Host,
-) -> None:
-    timelapse = await host.boot(trigger="macro")
-    printer = Printer(timelapse)
-    printer.layer = 0
-    await printer.tell("started", "printing")
-    await timelapse.keep_interval(0.5)
-    await asyncio.sleep(0)  # it waits for the first layer now
-    await timelapse.keep_interval(None)
-    await printer.print_layers(1, 1)
-    await asyncio.sleep(0)  # it goes on
-    assert host.camera.requests == []
-    await timelapse.keep_interval(0.5)
-    await host.frames(2)
-
-
-async def test_hyperlapse_when_its_interval_becomes_short_then_that_holds_at_once(
-    host: Host,
-) -> None:
-    timelapse = await host.boot(trigger="macro")
-    printer = Printer(timelapse)
-    await printer.begin()
-    await timelapse.keep_interval(3600.0)
-    await host.frames(1)
-    await timelapse.keep_interval(0.5)
-    await host.frames(3)
 
 
 async def test_print_when_it_needs_more_room_than_there_is_then_it_is_told_early(
