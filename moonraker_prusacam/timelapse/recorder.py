@@ -268,7 +268,8 @@ class Recorder:
         if frame is None:
             delay_ns = int(self._track.frame_delay_s * 1e9)
             than_ns = trigger.monotonic_ns + delay_ns
-            frame = await self._camera.wait_newer(than_ns, FRAME_TIMEOUT_S)
+            ahead_s = max(0.0, (than_ns - time.monotonic_ns()) / 1e9)
+            frame = await self._camera.wait_newer(than_ns, ahead_s + FRAME_TIMEOUT_S)
             await self._take_inset(trigger)
         record = self.job.record
         await asyncio.to_thread(self._store, frame, trigger)

@@ -108,3 +108,16 @@ async def test_interval_when_it_is_shorter_than_the_lag_then_the_job_ends(
     await host.frames(2)
     await printer.tell("complete", "complete")
     assert (await host.rendered())["gaps"] == 0
+
+
+async def test_print_when_the_picture_lags_by_seconds_then_its_frames_are_waited_for(
+    host: Host,
+) -> None:
+    host.camera = LaggingCamera()
+    timelapse = await host.boot(frame_delay_s=5.0)
+    printer = Printer(timelapse)
+    await printer.begin()
+    await printer.print_layers(1, 1)
+    await host.frames(1)
+    record = active(timelapse).record
+    assert (record.frames, record.gaps) == (1, 0)
