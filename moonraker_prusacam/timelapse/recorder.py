@@ -99,6 +99,8 @@ class Recorder:
         self._number = self._stored = 0
         self._layer: int | None = None
         self._layers: dict[int, int | None] = {}
+        # Numbers whose better frames are on their way to the disk.
+        self._replacing: set[int] = set()
         self._macro_seen = False
         self._interval_s = track.interval_s if track.trigger == "interval" else 0.0
         self._interval_changed = asyncio.Event()
@@ -129,13 +131,11 @@ class Recorder:
     @property
     def settled_until(self) -> int:
         """Frames up to this number are not replaced any more."""
-        number = self._number - 1  # a macro may still replace the last one
+        # A macro may still replace the last one.
+        number = min(self._number - 1, self._stored)
         if self._smart is not None:
-            first = self._stored - 2 * MAX_TRIGGERS
-            for candidate in range(max(1, first), number + 1):
-                if not self._smart.is_settled(candidate):
-                    return candidate - 1
-        return min(number, self._stored)
+            number = self._smart.settled_until(number)
+        return min(number, min(self._replacing, default=number + 1) - 1)
 
     def print_changed(self, state: PrintState) -> None:
         """Follow the print: an interval runs from the first layer on, not in pauses."""
@@ -228,6 +228,8 @@ class Recorder:
             self._triggers.put_nowait(Trigger(layer, 0, number, frame))
         except asyncio.QueueFull:
             self._state_log.report("the disk does not keep up with better frames")
+        else:
+            self._replacing.add(number)
 
     async def _keep_time(self) -> None:
         """Trigger by time, on a grid that pauses do not shift."""
@@ -243,7 +245,10 @@ class Recorder:
                 due = min(due, now + self._interval_s)
                 if now >= due:
                     number = self._number + 1
-                    self._queue(self._layer, time.monotonic_ns(), number, is_final=True)
+                    now_ns = time.monotonic_ns()
+                    self._queue(self._layer, now_ns, number, is_final=True)
+                    if self._smart is not None:
+                        self._smart.frame_timed(number, now_ns)
                     due += self._interval_s * (1 + (now - due) // self._interval_s)
             wait_s = max(0.0, due - time.monotonic()) if self._interval_s else None
             with suppress(TimeoutError):
@@ -261,6 +266,8 @@ class Recorder:
                 self._mistake_logger.exception()
                 await self._missed("a frame failed", trigger)
             finally:
+                if trigger.found is not None:
+                    self._replacing.discard(trigger.number)
                 self._triggers.task_done()
 
     async def _take(self, trigger: Trigger) -> None:

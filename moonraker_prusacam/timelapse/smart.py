@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Beyond the longest that a selection waits for its motion.
 MARGIN_NS = 1_000_000_000
+# A layer that has as many frames by time is chosen from no longer: they could not be
+# sealed before it ends, and some prints tell of no other layer.
+MAX_TIMED_FRAMES = 100
 
 
 class FrameStream(Protocol):
@@ -85,12 +88,17 @@ class SmartChoice:
             self._close(self._moved_at(monotonic_ns))
         self._current = self._begun_ns = None
 
-    def is_settled(self, number: int) -> bool:
-        """Whether the frame of ``number`` is replaced no more."""
+    def frame_timed(self, number: int, monotonic_ns: int) -> None:
+        """A frame by time, which stays, has ``number``; the layer may go on."""
+        if self._current is not None and number - self._current >= MAX_TIMED_FRAMES:
+            self._close(self._moved_at(monotonic_ns))
+            self._current = self._begun_ns = None
+
+    def settled_until(self, number: int) -> int:
+        """Frames up to this number, ``number`` at most, are replaced no more."""
         self._forget_settled(time.monotonic_ns())
-        if number == self._current:
-            return False
-        return all(number != waiting for waiting, _ in self._open)
+        first = self._open[0][0] if self._open else self._current
+        return number if first is None else min(number, first - 1)
 
     def finish(self) -> None:
         """The print is over: choose what can be chosen, and stop."""

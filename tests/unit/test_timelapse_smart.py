@@ -17,10 +17,15 @@ from moonraker_prusacam.camera import Frame
 from moonraker_prusacam.config import TrackConfig
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.motion import Machine, Sample
+from moonraker_prusacam.print_job import PrintState
 from moonraker_prusacam.timelapse import Job
 from moonraker_prusacam.timelapse.recorder import Recorder, Trigger
 from moonraker_prusacam.timelapse.selection import MAX_WAIT_NS, Target
-from moonraker_prusacam.timelapse.smart import MARGIN_NS, SmartChoice
+from moonraker_prusacam.timelapse.smart import (
+    MARGIN_NS,
+    MAX_TIMED_FRAMES,
+    SmartChoice,
+)
 from tests.support import jpeg
 
 if TYPE_CHECKING:
@@ -179,7 +184,7 @@ def test_head_parked_when_the_layer_has_a_frame_then_that_stays(scene: Scene) ->
     scene.choice.layer_began(1, scene.at(-7.5))
     scene.film(-8.0, -6.0)
     scene.choice.head_parked(1, scene.at(-6.0))
-    assert scene.choice.is_settled(1)
+    assert scene.choice.settled_until(1) == 1
     scene.film(-6.0, -4.0)
     scene.motion.tell(scene.at(-4.0))
     scene.choice.layer_began(2, scene.at(-3.5))
@@ -204,7 +209,7 @@ def test_head_parked_when_it_is_the_next_layer_then_the_one_before_is_chosen(
     assert [*scene.replaced] == [1]
     assert scene.replaced[1].first_ns == scene.at(-6.0)
     scene.choice.head_parked(3, scene.at(-1.0))
-    assert scene.choice.is_settled(1)
+    assert scene.choice.settled_until(1) == 1
     scene.choice.finish()
     assert [*scene.replaced] == [1]
 
@@ -249,20 +254,68 @@ async def test_recorder_when_macros_park_after_a_layer_was_told_then_frames_stay
     assert job.record.last_frame == pytest.approx(-1.0)
 
 
-def test_is_settled_when_a_layer_is_chosen_or_too_old_then_it_is(
+def test_settled_until_when_a_layer_is_chosen_or_too_old_then_it_is(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "monotonic_ns", lambda: scene.at(4))
     scene.choice.layer_began(1, scene.at(0.5))
     scene.film(0.5, 3.5)
-    assert not scene.choice.is_settled(1)
+    assert scene.choice.settled_until(1) < 1
     scene.choice.layer_began(2, scene.at(3.5))
-    assert not scene.choice.is_settled(1)
+    assert scene.choice.settled_until(1) < 1
     scene.motion.tell(scene.at(3.9))
-    assert scene.choice.is_settled(1)
+    assert scene.choice.settled_until(1) == 1
     scene.choice.layer_began(3, scene.at(3.95))
-    assert not scene.choice.is_settled(2)
+    assert scene.choice.settled_until(2) < 2
     late_ns = scene.at(3.95) + MAX_WAIT_NS + MARGIN_NS + 1
     monkeypatch.setattr(time, "monotonic_ns", lambda: late_ns)
-    assert scene.choice.is_settled(2)
-    assert not scene.choice.is_settled(3)
+    assert scene.choice.settled_until(2) == 2
+    assert scene.choice.settled_until(3) < 3
+
+
+def test_frame_timed_when_a_layer_has_many_then_it_is_chosen_and_they_can_be_sealed(
+    scene: Scene,
+) -> None:
+    scene.choice.layer_began(1, scene.at(-7.5))
+    scene.film(-7.5, -4.5)
+    scene.choice.frame_timed(MAX_TIMED_FRAMES, scene.at(-5.0))
+    assert scene.choice.settled_until(MAX_TIMED_FRAMES) == 0
+    scene.choice.frame_timed(MAX_TIMED_FRAMES + 1, scene.at(-4.5))
+    scene.film(-4.5, -1.0)
+    scene.motion.tell(scene.at(-1.0))
+    assert scene.choice.settled_until(MAX_TIMED_FRAMES) == MAX_TIMED_FRAMES
+    assert [*scene.replaced] == [1]
+    assert scene.replaced[1].first_ns == scene.at(-6.0)
+    scene.choice.close()
+
+
+async def test_recorder_when_a_layer_has_many_frames_by_time_then_its_own_is_not_sealed(
+    scene: Scene, tmp_path: Path
+) -> None:
+    job = await asyncio.to_thread(
+        lambda: Job.create(tmp_path, camera="front", trigger="auto", style="smart")
+    )
+    are_many = asyncio.Event()
+
+    async def stored(job: Job, trigger: Trigger, is_stored: bool) -> None:
+        assert is_stored
+        if trigger.number >= 50:
+            are_many.set()
+
+    recorder = Recorder(
+        job,
+        TrackConfig(style="smart", frame_delay_s=0),
+        scene,
+        None,
+        cast("Motion", scene.motion),
+        DiskGuard(tmp_path),
+        stored,
+    )
+    await recorder.start()
+    recorder.print_changed(PrintState("printing", "cube.gcode", 9.0, 1, 9))
+    assert recorder.layer_changed(1, scene.at(-9.0))
+    recorder.keep_interval(0.01)
+    async with asyncio.timeout(WAIT_S):
+        await are_many.wait()
+    assert recorder.settled_until == 0  # or the better frame comes after its segment
+    await recorder.aclose()
