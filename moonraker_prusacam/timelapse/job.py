@@ -138,6 +138,16 @@ class Contents:
         return self.segments[-1].last if self.segments else 0
 
     @property
+    def without_frames(self) -> tuple[StoredSegment, ...]:
+        """Segments whose frames were not kept, as it was chosen when they were made."""
+        kept = [_number_of(path) for path in self.covered]
+        return tuple(
+            segment
+            for segment in self.segments
+            if not any(segment.first <= number <= segment.last for number in kept)
+        )
+
+    @property
     def last_number(self) -> int:
         """The number of the last frame there is."""
         return self.frames[-1].number if self.frames else self.sealed_until
@@ -146,6 +156,11 @@ class Contents:
     def count(self) -> int:
         """How many pictures there are."""
         return sum(segment.frames for segment in self.segments) + len(self.frames)
+
+
+def _number_of(path: Path) -> int:
+    match = FRAME.fullmatch(path.name)
+    return int(match[1]) if match else 0
 
 
 class Job(RecordFolder[JobRecord]):

@@ -42,7 +42,7 @@ from .sealer import drop_leftovers
 from .sidecar import write_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from moonraker_prusacam.config import TimelapseConfig
@@ -259,16 +259,9 @@ class Renderer:
         saved |= {frame.path.name: frame.path for frame in contents.frames}
         if not (saved or contents.segments):
             raise FramesNotFound("there are no frames to save")
-        segments = () if contents.covered else contents.segments
         async with contextlib.AsyncExitStack() as folders:
-            for segment in segments:
-                ffmpeg = await self._encoder.ffmpeg()
-                folder = await folders.enter_async_context(
-                    workspace({}, ffmpeg.scratch)
-                )
-                pictures = await pictures_of(ffmpeg, segment, folder)
-                for path in pictures[: segment.frames]:  # what is held comes after
-                    saved[path.name] = path
+            shown = await self._shown_by(contents.without_frames, folders)
+            saved |= {path.name: path for path in shown}
             await write_archive(sorted(saved.items()), job.path / ARCHIVE)
         await asyncio.to_thread(self._deliver, job.path / ARCHIVE, archive)
         return archive.name
@@ -284,10 +277,25 @@ class Renderer:
             return
         try:
             staged = job.path / ARCHIVE
-            await write_archive([(path.name, path) for path in saved], staged)
+            async with contextlib.AsyncExitStack() as folders:
+                # They may be kept since amid the print only.
+                saved += await self._shown_by(contents.without_frames, folders)
+                await write_archive([(path.name, path) for path in saved], staged)
             await asyncio.to_thread(self._deliver, staged, archive)
         except TimelapseError as error:
             log.warning("Timelapse: frames are not saved: %s", error)
+
+    async def _shown_by(
+        self, segments: Iterable[StoredSegment], folders: contextlib.AsyncExitStack
+    ) -> list[Path]:
+        """The pictures of ``segments``, in ``folders``; raises TimelapseError."""
+        shown: list[Path] = []
+        for segment in segments:
+            ffmpeg = await self._encoder.ffmpeg()
+            folder = await folders.enter_async_context(workspace({}, ffmpeg.scratch))
+            pictures = await pictures_of(ffmpeg, segment, folder)
+            shown += pictures[: segment.frames]  # what is held comes after
+        return shown
 
     def _deliver(self, source: Path, target: Path) -> None:
         """Move one file to where the UIs look; raises TimelapseError."""

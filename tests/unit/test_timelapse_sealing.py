@@ -406,6 +406,27 @@ async def test_save_frames_when_asked_in_a_print_then_all_are_in_the_archive(
     assert (await host.rendered())["frames"] == 27
 
 
+async def test_save_frames_when_it_is_chosen_amid_a_print_then_all_are_in_the_archive(
+    host: Host,
+) -> None:
+    timelapse = await host.boot()
+    printer = Printer(timelapse)
+    await printer.begin()
+    await print_some(host, printer, 1, 27)
+    job = active(timelapse)
+    await until(lambda: len(frame_names(job)) == 2)
+    await timelapse.configure({"saveframes": True})
+    await print_some(host, printer, 28, 52)
+    await until(lambda: segments(job) == [(1, 25), (26, 50)])
+    name = await timelapse.save_frames()
+    with zipfile.ZipFile(host.videos_path / name) as stored:
+        assert len(stored.namelist()) == 52
+    await printer.tell("complete", "complete")
+    video = (await host.rendered())["video"]
+    with zipfile.ZipFile((host.videos_path / video).with_suffix(".zip")) as stored:
+        assert len(stored.namelist()) == 52
+
+
 async def test_print_when_it_needs_more_room_than_there_is_then_it_is_told_early(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
