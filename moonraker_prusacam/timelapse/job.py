@@ -80,6 +80,7 @@ class JobRecord:
     chosen: int = 0  # frames that motion data found a better one for
     last_number: int = 0  # of the frame that was stored or missed last
     last_layer: int | None = None
+    has_macro: bool = False  # which has the say, whatever print_stats tells
     opened_s: float = 0.0  # on the clock of this boot
     size: tuple[int, int] | None = None
     look: Look | None = None  # of the first segment, and so of all

@@ -101,7 +101,7 @@ class Recorder:
         self._layers: dict[int, int | None] = {}
         # Numbers whose better frames are on their way to the disk.
         self._replacing: set[int] = set()
-        self._macro_seen = False
+        self._macro_seen = job.record.has_macro
         self._interval_s = track.interval_s if track.trigger == "interval" else 0.0
         self._interval_changed = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
@@ -287,6 +287,10 @@ class Recorder:
         if trigger.number == self._stored:
             record.last_frame = frame.wall_time
         self._state_log.report("frames are recorded", logging.INFO)
+        if self._macro_seen and not record.has_macro:
+            record.has_macro = True  # for an engine that is started amid the print
+            with suppress(OSError):
+                await asyncio.to_thread(self.job.save)
         if trigger.found is not None:
             record.chosen += 1
         else:

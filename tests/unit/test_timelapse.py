@@ -117,6 +117,27 @@ async def test_macro_when_it_comes_140_ms_before_started_then_the_job_is_one(
     assert len(frame_names(job)) == 2
 
 
+async def test_restart_when_macros_tell_no_layer_then_they_still_have_the_say(
+    host: Host,
+) -> None:
+    printer = Printer(await host.boot())
+    await printer.begin()
+    for layer in (1, 2, 3):
+        # As moonraker-timelapse's macro, by which the head is parked then only.
+        assert await printer.call_macro(None)
+        await host.frames(layer)
+        await printer.print_layers(layer, layer)
+    again = printer.timelapse = await host.boot()
+    await printer.tell("sync")
+    await printer.print_layers(4, 4)
+    assert await printer.call_macro(None)
+    await host.frames(1)
+    await printer.tell("complete", "complete")
+    job = await host.rendered()
+    assert job["frames"] == 4
+    assert again.jobs[0].record.gaps == 0
+
+
 @pytest.mark.parametrize("first", ["status", "macro"])
 async def test_auto_when_status_and_macro_tell_of_a_layer_then_one_frame_is_kept(
     host: Host, first: str
