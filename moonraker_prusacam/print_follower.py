@@ -18,7 +18,7 @@ import attrs
 
 from .boot import boot_id
 from .print_job import PrintEventKind
-from .signals import BEGINNINGS, fits, outcome_of
+from .signals import BEGINNINGS, fits, outcome_of, unseen_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ class PrintFollower:
             return
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         if self._print and not fits(self._print, state, started_s):
-            yield from self._end(self._unseen_end)
+            yield from self._end(unseen_end(self._seen))
         if self._print is None and event.kind is PrintEventKind.SYNC:
             # Its video was asked for before it was over, by an engine before this one.
             last = self._last
@@ -152,7 +152,7 @@ class PrintFollower:
         if not is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._print and self._print.opened_ns <= over_ns:
-            yield from self._end(outcome if is_over else self._unseen_end)
+            yield from self._end(outcome if is_over else unseen_end(self._seen))
         if self._options and self._options.asked_ns > over_ns:
             yield from self._asked(self._options)
 
@@ -164,11 +164,3 @@ class PrintFollower:
     def _end(self, outcome: str, *, is_asked: bool = False) -> Iterator[Step]:
         self._last, self._print = self._print, None
         yield End(outcome, is_asked)
-
-    @property
-    def _unseen_end(self) -> str:
-        """How a print ended of whose end nobody told, before the next one began."""
-        seen = self._seen
-        if seen is None or seen.layer is None or seen.total_layers is None:
-            return "interrupted"
-        return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"

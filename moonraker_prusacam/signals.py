@@ -59,6 +59,17 @@ def outcome_of(event: PrintEvent) -> str | None:
     return event.print.state if event.print.state in ENDED else "interrupted"
 
 
+def unseen_end(seen: PrintState | None) -> str:
+    """How a print ended of whose end nobody told, before the next one began.
+
+    ``seen`` is the last that was known of it: Klipper's state comes every 250 ms. What
+    was in its last layer is complete.
+    """
+    if seen is None or seen.layer is None or seen.total_layers is None:
+        return "interrupted"
+    return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"
+
+
 def parse_options(options: Mapping[str, Any], trigger: str) -> StartOptions:
     """The start macro's parameters, asked now; raises TimelapseOptionError."""
     chosen = {str(key).lower(): str(value).lower() for key, value in options.items()}

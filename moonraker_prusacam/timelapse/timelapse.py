@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.print_job import PrintEventKind
-from moonraker_prusacam.signals import BEGINNINGS, fits, outcome_of, parse_options
+from moonraker_prusacam.signals import (
+    BEGINNINGS,
+    fits,
+    outcome_of,
+    parse_options,
+    unseen_end,
+)
 from moonraker_prusacam.tasks import TaskOwner
 
 from . import panel_settings
@@ -32,6 +38,7 @@ from .notice import frame_notice, render_notice, summary
 from .panel import Panel
 from .recording import Recordings
 from .recovery import load_jobs, opened
+from .refusal import Refusal
 from .remaker import Remaker
 from .renderer import Renderer
 from .retention import Retention
@@ -56,6 +63,7 @@ log = logging.getLogger(__name__)
 # A picture of 1080p.
 ESTIMATED_FRAME_BYTES = 200_000
 SETTINGS = "timelapse-settings.json"
+REFUSAL = "timelapse-refused.json"
 WORK = "work"
 
 
@@ -80,6 +88,7 @@ class Timelapse:
         self._seen: PrintState | None = None  # the print that is recorded, lately
         self._options: StartOptions | None = None
         self._jobs = Jobs()
+        self._refusal = Refusal(config.engine.state_path / REFUSAL)
         # The running print is not recorded (any more), because someone said so.
         self._is_ignored = False
         self._is_over = False
@@ -124,6 +133,7 @@ class Timelapse:
         """Take up what an earlier run left; raises TimelapseError."""
         try:
             await asyncio.to_thread(self.panel.open)
+            await asyncio.to_thread(self._refusal.load)
             self._apply(
                 await asyncio.to_thread(panel_settings.load, self._settings_path)
             )
@@ -330,6 +340,7 @@ class Timelapse:
             return job
 
     async def _begin(self, options: StartOptions) -> None:
+        await asyncio.to_thread(self._refusal.note, options)
         self._is_ignored = not options.enable
         if self._is_ignored:
             await self._discard()
@@ -354,20 +365,9 @@ class Timelapse:
         if not self._is_over and event.print and event.print.is_active:
             over_ns -= int(event.print.total_duration_s * 1e9)
         if self._opened_ns <= over_ns:
-            await self._end(outcome if self._is_over else self._unseen_end)
+            await self._end(outcome if self._is_over else unseen_end(self._seen))
         if self._options and self._options.asked_ns > over_ns:
             await self._begin(self._options)
-
-    @property
-    def _unseen_end(self) -> str:
-        """How a print ended of whose end nobody told, before the next one began.
-
-        Klipper's state comes every 250 ms. What was in its last layer is complete.
-        """
-        seen = self._seen
-        if seen is None or seen.layer is None or seen.total_layers is None:
-            return "interrupted"
-        return "complete" if seen.layer >= seen.total_layers > 0 else "interrupted"
 
     async def _ensure_job(self, event: PrintEvent, state: PrintState) -> None:
         self._is_over = False
@@ -376,10 +376,10 @@ class Timelapse:
         started_s = event.monotonic_ns / 1e9 - state.total_duration_s
         known = self._recording and self._recording.jobs[0].record
         if known and not fits(known, state, started_s):
-            await self._end(self._unseen_end)
+            await self._end(unseen_end(self._seen))
         if self._recording is None and event.kind is PrintEventKind.SYNC:
-            # Rendered on request, before an engine that was restarted since.
-            self._is_ignored = any(
+            # Refused or rendered on request, by an engine that was restarted since.
+            self._is_ignored = self._refusal.covers(started_s) or any(
                 job.record.outcome == "complete"
                 and job.record.print_started_s is not None
                 and fits(job.record, state, started_s)

@@ -324,6 +324,26 @@ async def test_start_macro_when_it_switches_off_then_this_print_is_not_recorded(
     assert timelapse.active is not None
 
 
+async def test_restart_when_the_print_was_refused_then_it_is_still_not_recorded(
+    host: Host,
+) -> None:
+    printer = Printer(await host.boot())
+    await printer.tell("selected", "standby")
+    await printer.timelapse.start_job({"ENABLE": 0})
+    await printer.tell("started", "printing")
+    again = printer.timelapse = await host.boot()
+    await printer.tell("sync")
+    await printer.print_layers(1, 2)
+    assert not await printer.call_macro(2)
+    assert again.jobs == []
+    # A person who changes their mind, or the next print.
+    await again.start_job({"ENABLE": 1})
+    assert again.active is not None
+    last = printer.timelapse = await host.boot()
+    await printer.tell("sync")
+    assert last.active is not None
+
+
 async def test_start_when_frames_come_by_time_then_the_macro_is_no_mistake(
     host: Host,
 ) -> None:
