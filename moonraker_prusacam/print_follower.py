@@ -125,7 +125,7 @@ class PrintFollower:
         if self._print and not fits(self._print, state, started_s):
             yield from self._end(unseen_end(self._seen))
         if self._print is None and event.kind is PrintEventKind.SYNC:
-            # Its video was asked for before it was over, by an engine before this one.
+            # Its video was asked for before it was over, maybe by an engine before.
             last = self._last
             if last is not None and last.print_started_s is not None:
                 self._is_ignored = fits(last, state, started_s)
@@ -162,5 +162,6 @@ class PrintFollower:
         return Begin(filename, started_s)
 
     def _end(self, outcome: str, *, is_asked: bool = False) -> Iterator[Step]:
-        self._last, self._print = self._print, None
+        # One that ended otherwise and runs yet has only lost its Klipper for a while.
+        self._last, self._print = self._print if is_asked else None, None
         yield End(outcome, is_asked)

@@ -84,6 +84,10 @@ BEGUN = event("started", 100.2)
         ((BEGUN, event("error", 200, "error")), ["begin a.gcode", "error"]),
         ((BEGUN, event("shutdown", 200, None)), ["begin a.gcode", "error"]),
         ((BEGUN, event("disconnected", 200, None)), ["begin a.gcode", "interrupted"]),
+        (
+            (BEGUN, event("disconnected", 160, None), event("sync", 165)),
+            ["begin a.gcode", "interrupted", "begin a.gcode"],
+        ),
         ((BEGUN, event("sync", 200, None)), ["begin a.gcode"]),
         ((BEGUN, event("sync", 200, "complete")), ["begin a.gcode", "complete"]),
         ((BEGUN, event("sync", 200, "standby")), ["begin a.gcode", "interrupted"]),
