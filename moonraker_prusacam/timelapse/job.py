@@ -89,9 +89,11 @@ class JobRecord:
     total_layers: int | None = None
     slicer: dict[str, Any] = attrs.field(factory=dict)
     last_frame: float | None = None
+    last_frame_s: float | None = None  # like opened_s
     video: str | None = None
     video_bytes: int | None = None
     finished: float | None = None
+    finished_s: float | None = None  # like opened_s; None in another boot
     error: str | None = None
     remake: Remake | None = None
 

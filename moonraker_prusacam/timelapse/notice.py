@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from moonraker_prusacam.config import TimelapseConfig
 
-    from .job import Job
+    from .job import Job, JobRecord
     from .panel import Panel
     from .recorder import Trigger
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 def summary(job: Job) -> dict[str, Any]:
     """A job as the control socket and the web show it."""
     record = job.record
-    started = record.last_frame
     return {
         "id": record.id,
         "state": str(record.state),
@@ -35,11 +34,18 @@ def summary(job: Job) -> dict[str, Any]:
         "finished": record.finished,
         "video": record.video,
         "video_bytes": record.video_bytes,
-        "seconds_from_last_frame": (
-            round(record.finished - started, 2) if record.finished and started else None
-        ),
+        "seconds_from_last_frame": _waited_s(record),
         "error": record.error,
     }
+
+
+def _waited_s(record: JobRecord) -> float | None:
+    """How long the video took after the last frame, whatever was done to the date."""
+    if record.finished_s is not None and record.last_frame_s is not None:
+        return round(record.finished_s - record.last_frame_s, 2)
+    if record.finished is None or record.last_frame is None:
+        return None
+    return round(record.finished - record.last_frame, 2)
 
 
 def frame_notice(

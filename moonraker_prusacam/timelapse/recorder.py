@@ -286,6 +286,7 @@ class Recorder:
             self._stored = trigger.number
         if trigger.number == self._stored:
             record.last_frame = frame.wall_time
+            record.last_frame_s = frame.first_ns / 1e9
         self._state_log.report("frames are recorded", logging.INFO)
         if self._macro_seen and not record.has_macro:
             record.has_macro = True  # for an engine that is started amid the print

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from moonraker_prusacam.boot import boot_id
 from moonraker_prusacam.disk import require_room
 from moonraker_prusacam.errors import FramesNotFound, TimelapseError
 from moonraker_prusacam.naming import unused, video_name
@@ -138,6 +139,8 @@ class Renderer:
         if self.config.save_frames:
             await self._archive(job)
         record.finished = time.time()
+        is_same_boot = record.boot_id == boot_id()
+        record.finished_s = time.monotonic() if is_same_boot else None
         record.state = JobState.DONE
         await asyncio.to_thread(job.save)
         await asyncio.to_thread(job.clear)

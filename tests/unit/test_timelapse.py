@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,19 @@ async def test_print_when_layers_are_reported_then_one_frame_a_layer(
             "." + job["video"].replace(".mp4", ".json"),
         ]
     )
+
+
+async def test_print_when_the_date_leaps_at_its_end_then_what_its_video_took_is_right(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printer = Printer(await host.boot())
+    await printer.begin()
+    await printer.print_layers(1, 3)
+    await host.frames(3)
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() - 7200.0)
+    await printer.tell("complete", "complete")
+    assert 0 <= (await host.rendered())["seconds_from_last_frame"] < 3600
 
 
 async def test_print_when_job_is_done_then_only_its_record_is_kept(host: Host) -> None:
