@@ -52,12 +52,15 @@ class Held:
     def now(cls, tasks: int) -> Held:
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        children = Path("/proc/self/task").glob("*/children")
+        children = 0
+        for path in Path("/proc/self/task").glob("*/children"):
+            with suppress(OSError):  # a thread that has ended meanwhile
+                children += len(path.read_text().split())
         return cls(
             len(list(Path("/proc/self/fd").iterdir())),
             threading.active_count(),
             tasks,
-            sum(len(path.read_text().split()) for path in children),
+            children,
             pages * os.sysconf("SC_PAGE_SIZE"),
         )
 
