@@ -21,6 +21,8 @@ import pytest_asyncio
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
 
+from tests.support.processes import children
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -68,11 +70,11 @@ def our_code_never_blocks_a_loop() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nothing_outlives_its_test() -> Iterator[None]:
     """Fail a test that leaves a thread, a child process or a socket; name it."""
-    threads, children, sockets = set(threading.enumerate()), _children(), _sockets()
+    threads, begun, sockets = set(threading.enumerate()), children(), _sockets()
     yield
     left = [
         *(_describe_thread(thread) for thread in _left_threads(threads)),
-        *(_end(child) for child in _left_children(children)),
+        *(_end(child) for child in _left_children(begun)),
         *(_describe_socket(inode) for inode in _sockets().keys() - sockets.keys()),
     ]
     if left:
@@ -115,17 +117,8 @@ def _describe_thread(thread: threading.Thread) -> str:
     return f"thread {thread.name}"
 
 
-def _children() -> set[int]:
-    found: set[int] = set()
-    for task in Path("/proc/self/task").iterdir():
-        # A thread may end while its list is read.
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found.update(map(int, (task / "children").read_text().split()))
-    return found
-
-
 def _left_children(before: set[int]) -> list[int]:
-    return [child for child in _children() - before if not _ends(child)]
+    return [child for child in children() - before if not _ends(child)]
 
 
 def _ends(child: int) -> bool:
@@ -140,7 +133,7 @@ def _ends(child: int) -> bool:
         poll.poll(LEAVE_TIMEOUT_S * 1e3)
     finally:
         os.close(descriptor)
-    return child not in _children()
+    return child not in children()
 
 
 def _end(child: int) -> str:

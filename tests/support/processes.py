@@ -57,6 +57,16 @@ async def appeared(path: Path) -> str:
     return told
 
 
+def children() -> set[int]:
+    """The processes that this one has begun."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        # A thread may end while its list is read.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
+
+
 def command_lines() -> list[str]:
     """The arguments of all processes of the host."""
     found = []

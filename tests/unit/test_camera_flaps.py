@@ -23,6 +23,7 @@ from moonraker_prusacam.camera import Camera, camera
 from moonraker_prusacam.camera.sources import Host, open_source
 from moonraker_prusacam.config import CameraConfig
 from tests.support import jpeg
+from tests.support.processes import children
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,15 +53,11 @@ class Held:
     def now(cls, tasks: int) -> Held:
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        children = 0
-        for path in Path("/proc/self/task").glob("*/children"):
-            with suppress(OSError):  # a thread that has ended meanwhile
-                children += len(path.read_text().split())
         return cls(
             len(list(Path("/proc/self/fd").iterdir())),
             threading.active_count(),
             tasks,
-            children,
+            len(children()),
             pages * os.sysconf("SC_PAGE_SIZE"),
         )
 

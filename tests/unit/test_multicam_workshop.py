@@ -11,6 +11,7 @@ import hashlib
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,6 +46,7 @@ from tests.support.angles import (
     studio,
     uneven,
 )
+from tests.support.processes import children
 from tests.support.video import script
 
 if TYPE_CHECKING:
@@ -283,8 +285,7 @@ async def test_video_when_a_print_begins_then_its_piece_ends_and_waits(
         work = made.session["video"]
         assert work["reason"] == "it waits for the end of the print"
         assert made.controller.status()["sessions"] == [made.session]
-        children = await asyncio.to_thread(_children)
-        assert children == []
+        assert await asyncio.to_thread(_ffmpegs) == []
         # After a shutdown Klipper tells nothing new of the print.
         state = "complete" if end == "complete" else "printing"
         await event(PrintEventKind(end), state)
@@ -293,14 +294,14 @@ async def test_video_when_a_print_begins_then_its_piece_ends_and_waits(
         assert made.session["video"]["state"] == "done"
 
 
-def _children() -> list[str]:
+def _ffmpegs() -> list[str]:
     """The ffmpegs that are alive and of this process."""
-    children = [
-        Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    ]
-    return [command for command in children if "ffmpeg" in command]
+    commands = []
+    for pid in children():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            commands.append(command.replace("\0", " "))
+    return [command for command in commands if "ffmpeg" in command]
 
 
 async def test_video_when_the_disk_is_full_then_it_waits_and_goes_on(
