@@ -24,6 +24,7 @@ from moonraker_prusacam.multicam.device import device as device_module
 from moonraker_prusacam.multicam.device import recordings as recordings_module
 from moonraker_prusacam.multicam.device.movie import Movie
 from moonraker_prusacam.multicam.device.recordings import Recordings
+from moonraker_prusacam.multicam.protocol import DeviceStatus
 from tests.support import jpeg
 from tests.support.multicam_device import (
     ELSEWHERE,
@@ -274,6 +275,28 @@ async def test_device_when_scheduled_anew_then_newest_instant_counts(
         assert again["status"] == "scheduled_recording_accepted"
         assert device.recording is not None
         assert device.recording.target_s == target_s
+
+
+@pytest.mark.parametrize("later_s", [0.0, 5.0])
+async def test_device_when_started_twice_before_its_first_frame_then_both_have_it(
+    tmp_path: Path, later_s: float
+) -> None:
+    source = StagedSource()
+    async with stage(tmp_path, source=source) as standing:
+        device = standing.service.device
+        assert device is not None
+        now_s = time.time()
+        first = asyncio.create_task(device.record(now_s))
+        # It waits for its first frame when the second order comes.
+        await asyncio.sleep(0)
+        assert device.recording is not None
+        second = asyncio.create_task(device.record(now_s + later_s))
+        await asyncio.sleep(0)
+        assert device.recording.target_s == now_s
+        source.send()
+        assert await first is DeviceStatus.RECORDING
+        assert await second is DeviceStatus.RECORDING
+        await device.stop()
 
 
 async def test_device_when_camera_gives_no_frame_then_start_at_once_fails(

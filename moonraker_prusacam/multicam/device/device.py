@@ -135,9 +135,10 @@ class Device:
     ) -> DeviceStatus:
         """Record from ``target_s`` on, Unix seconds; at once where that is past.
 
-        A recording that has begun goes on; one that is only scheduled takes the new
-        instant. Raises MultiCamRefused, and TimeNotSynchronized for an instant to come
-        while nothing sets this host's clock, unless the instant is by that same clock.
+        A recording that has begun, or only awaits its first frame, goes on; one for an
+        instant to come takes the new one. Raises MultiCamRefused, and
+        TimeNotSynchronized for an instant to come while nothing sets this host's
+        clock, unless the instant is by that same clock.
         """
         if self.status is DeviceStatus.RECORDING:
             return DeviceStatus.RECORDING
@@ -157,12 +158,14 @@ class Device:
         if self.camera.status.state in BLIND:
             raise MultiCamRefused(f"camera '{self.camera.name}': {self.camera.status}")
         async with self._lock:
-            await self._cancel()
-            if self._recording is not None:  # it has begun meanwhile
-                return self.status
-            recording = self._begin(target_s)
-        if is_future:
-            return DeviceStatus.SCHEDULED_RECORDING_ACCEPTED
+            recording = self._recording
+            if recording is None or not recording.is_due(now_s):
+                await self._cancel()
+                if self._recording is not None:  # it has begun meanwhile
+                    return self.status
+                recording = self._begin(target_s)
+                if is_future:
+                    return DeviceStatus.SCHEDULED_RECORDING_ACCEPTED
         await self._begun(recording)
         return DeviceStatus.RECORDING
 

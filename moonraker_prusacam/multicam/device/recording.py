@@ -119,6 +119,14 @@ class Recording:
         """The number of the oldest frame of the ring that is not in the file yet."""
         return self._number
 
+    def is_due(self, now_s: float) -> bool:
+        """Whether nothing but its first frame is awaited at ``now_s``, Unix seconds."""
+        return (
+            self.state is RecordingState.SCHEDULED
+            and not self._stopped.is_set()
+            and self.target_s <= now_s
+        )
+
     def stop(self) -> None:
         """End it with the newest frame. Idempotent."""
         if self.state is RecordingState.RECORDING:
