@@ -21,6 +21,7 @@ from moonraker_prusacam.multicam.controller import (
     exchange,
     orders,
 )
+from moonraker_prusacam.multicam.controller.session import TakeState
 from moonraker_prusacam.multicam_options import (
     Address,
     MultiCamConfig,
@@ -104,10 +105,12 @@ class Bench:
 
     async def started(self) -> None:
         """Wait until each device records, or has said why not."""
+        recording = self.controller.recording
+        assert recording is not None
         await self.until(
             lambda: all(
-                take["state"] != "ordered" or take["reason"]
-                for take in self.session["devices"]
+                take.state is not TakeState.ORDERED or (take.is_ordered and take.reason)
+                for take in recording.record.takes
             )
         )
 

@@ -21,6 +21,7 @@ from moonraker_prusacam.multicam import CommandType
 from moonraker_prusacam.multicam.controller import (
     collector,
     controller,
+    exchange,
     starter,
 )
 from moonraker_prusacam.multicam.controller.roster import OwnDevice, Roster
@@ -184,6 +185,25 @@ async def test_recording_when_it_is_over_before_anybody_was_told_then_none_is_st
         await made.done()
         assert peer.is_recording
     assert "before it was told" in made.device(0)["reason"]
+
+
+async def test_recording_when_it_is_over_while_a_device_is_awaited_then_told_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "RETRY_DELAYS_S", (60.0,))
+    async with Peer() as peer, Peer("dead") as dead:
+        nowhere = dead.address
+        await dead.close()
+        async with bench(tmp_path, peer, nowhere) as made:
+            await made.event("started", PRINTING)
+            await made.until(lambda: made.device(0)["state"] == "recording")
+            await made.until(lambda: made.device(1)["reason"])
+            assert made.device(1)["state"] == "ordered"
+            await made.event("cancelled", COMPLETE)
+            await made.done()
+    assert made.device(0)["state"] == "collected"
+    assert made.device(1)["state"] == "failed"
+    assert f"nothing listens at {nowhere}" in made.device(1)["reason"]
 
 
 async def test_collect_when_it_was_somebody_elses_recording_then_left_alone(

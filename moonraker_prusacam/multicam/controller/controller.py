@@ -372,7 +372,7 @@ class MultiCamController:
         record = session.record
         for take in record.takes:
             if take.state is TakeState.ORDERED and not take.is_ordered:
-                take.fail("it was over before it was told to begin")
+                take.fail(take.reason or "it was over before it was told to begin")
         record.phase, record.outcome, record.over = (
             Phase.COLLECTING,
             outcome,

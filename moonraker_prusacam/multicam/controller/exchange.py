@@ -109,10 +109,14 @@ async def ask_files(address: Address) -> ListFilesResponse:
         return await answers.files(LIST_TIMEOUT_S)
 
 
-async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
+async def retried(
+    attempt: Callable[[], Awaitable[T]],
+    note: Callable[[MultiCamError], None] = lambda _: None,
+) -> T:
     """What ``attempt`` gives, tried again where waiting may help.
 
-    Raises MultiCamError. Times are those of MultiCam PROTOCOL.md, section 7.
+    ``note`` hears why it waits. Raises MultiCamError. Times are those of MultiCam
+    PROTOCOL.md, section 7.
     """
     for delay_s in RETRY_DELAYS_S:
         try:
@@ -120,6 +124,7 @@ async def retried(attempt: Callable[[], Awaitable[T]]) -> T:
         except MultiCamError as error:
             if not error.retryable:
                 raise
+            note(error)
         await asyncio.sleep(delay_s)
     return await attempt()
 

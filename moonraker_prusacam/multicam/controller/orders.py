@@ -65,8 +65,13 @@ async def start(
 
     What somebody else has it record is theirs, and neither ended nor fetched.
     """
+
+    def note_why(error: MultiCamError) -> None:
+        take.reason = str(error)
+
     try:
-        exchange = await retried(lambda: ask_status(take.address))
+        exchange = await retried(lambda: ask_status(take.address), note_why)
+        take.reason = ""
         _note_device(take, exchange, keeps_time=is_clock_set)
         if not _records(exchange.answer):
             await _order(take, target)
