@@ -15,7 +15,9 @@ import attrs
 import pytest
 
 from moonraker_prusacam.errors import MultiCamRefused
+from moonraker_prusacam.multicam.controller import exchange
 from moonraker_prusacam.multicam.controller.session import RECORD
+from moonraker_prusacam.multicam_options import Address
 from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
 from tests.support.multicam_peer import VIDEO, Peer, encoded
 
@@ -439,6 +441,31 @@ async def test_device_when_it_has_two_names_then_one_of_them_fetches(
     assert sorted(states) == ["collected", "twin"]
     assert "another name" in made.device(states.index("twin"))["reason"]
     # Nothing is missing.
+    assert made.controller.status()["totals"]["missing"] == 0
+
+
+async def test_device_when_it_records_under_its_other_name_then_it_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "ANSWER_TIMEOUT_S", 0.5)
+    async with Peer() as peer:
+
+        def status() -> dict[str, Any] | None:
+            # One of the two is answered only when the other has had it begin.
+            if peer.said("DEVICE_STATUS") == 2:
+                return None
+            return peer.status("recording" if peer.is_recording else "ready")
+
+        peer.answers["DEVICE_STATUS"] = status
+        by_name = Address("localhost", peer.port)
+        async with bench(tmp_path, peer, by_name) as made:
+            await made.event("started", PRINTING)
+            await made.started()
+            await made.event("complete", COMPLETE)
+            await made.done()
+    states = [made.device(number)["state"] for number in range(2)]
+    assert sorted(states) == ["collected", "twin"]
+    assert "another name" in made.device(states.index("twin"))["reason"]
     assert made.controller.status()["totals"]["missing"] == 0
 
 

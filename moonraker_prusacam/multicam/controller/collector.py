@@ -162,8 +162,7 @@ class Collector:
         others = self._turns.files_of_others(session, take)
         await orders.stop(take, record.created, record.target, limit_s, since, others)
         if take.state is TakeState.STOPPED and (other := _twin(session, take)):
-            take.state = TakeState.TWIN
-            take.reason = f"it is '{other}' under another name"
+            take.leave_to(other)
 
     async def _fetch_in_turn(self, session: Session, take: Take) -> None:
         """Fetch in a slot, which a device that is slow does not keep from others."""
@@ -248,7 +247,7 @@ class Collector:
                     return
 
 
-def _twin(session: Session, take: Take) -> str | None:
+def _twin(session: Session, take: Take) -> Take | None:
     """Who has the same recording: of a device with two names one take is fetched.
 
     An id alone proves nothing, since any device can say that of another.
@@ -258,7 +257,7 @@ def _twin(session: Session, take: Take) -> str | None:
         is_same = other is not take and other.device_id == take.device_id
         is_there = other.state in (TakeState.STOPPED, TakeState.COLLECTED)
         if is_same and is_there and keys & {other.file_id, other.file_name}:
-            return other.name
+            return other
     return None
 
 

@@ -60,10 +60,11 @@ of their own clock (MultiCam's CameraManager.swift, TimeSync.java)."""
 
 async def start(
     take: Take, target: float, *, is_clock_set: bool = True, is_resumed: bool = False
-) -> None:
+) -> bool:
     """Order the start at ``target``; ``is_resumed``: it may have been ordered before.
 
-    What somebody else has it record is theirs, and neither ended nor fetched.
+    What somebody else has it record is theirs, and neither ended nor fetched: then the
+    take has failed, and this is False.
     """
 
     def note_why(error: MultiCamError) -> None:
@@ -77,11 +78,13 @@ async def start(
             await _order(take, target)
         elif not is_resumed:
             take.fail("it records already, for somebody else")
+            return False
         elif take.accepted is None:
             take.is_ordered, take.is_offset_unknown = True, True
             take.warning = "this host was restarted while it began"
     except MultiCamError as error:
         _note_trouble(take, error)
+    return True
 
 
 async def verify(take: Take, target: float) -> None:

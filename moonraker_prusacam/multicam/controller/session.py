@@ -154,6 +154,11 @@ class Take:
         """It gives no video."""
         self.state, self.reason = TakeState.FAILED, reason
 
+    def leave_to(self, other: Take) -> None:
+        """It is of the same device as ``other``, which gives the video."""
+        self.state = TakeState.TWIN
+        self.reason = f"it is '{other.name}' under another name"
+
 
 @attrs.define(kw_only=True)
 class SessionRecord:

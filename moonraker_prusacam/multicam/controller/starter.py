@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from moonraker_prusacam.multicam_options import MultiCamConfig
 
-    from .session import Session
+    from .session import Session, SessionRecord
     from .turns import Turns
 
 STEP_S = 0.1
@@ -86,12 +86,14 @@ class Starter:
             for other, its in self._turns.unstopped(session, take):
                 self._locate(its)
                 await self._stop(other, its)
-            await orders.start(
+            is_ours = await orders.start(
                 take,
                 target,
                 is_clock_set=record.is_clock_set is not False,
                 is_resumed=is_resumed,
             )
+        if not is_ours and (twin := _ordered_as(record, take)):
+            take.leave_to(twin)
         await self._saved(session)  # whom we have record must never be forgotten
         if not take.is_over:
             await orders.verify(take, target)
@@ -135,6 +137,15 @@ class Starter:
                 take, record.created, record.target, limit_s, others=others
             )
         await self._saved(session)
+
+
+def _ordered_as(record: SessionRecord, take: Take) -> Take | None:
+    """Under which other name the device of ``take`` was told to record."""
+    for other in record.takes:
+        is_same = other is not take and other.device_id == take.device_id
+        if is_same and other.is_ordered and not other.is_over:
+            return other
+    return None
 
 
 def _ahead_of_monotonic_s() -> float:
