@@ -46,11 +46,11 @@ async def test_video_when_angles_begin_and_end_apart_then_all_show_one_moment(
     monkeypatch.setattr(plan_module, "PIECE_S", 2)
     record(tmp_path / "own.mp4", uneven(0.2, 4.5))
     await film(tmp_path / "turned.mp4", 0.05, 5.5, rotation=90)
-    await film(tmp_path / "late.mov", 1.37, 2.0, fps=25)
+    await film(tmp_path / "late.mp4", 1.37, 2.0, fps=25)
     angles = [
         Collected(tmp_path / "own.mp4", 0.2, "bed"),
         Collected(tmp_path / "turned.mp4", 0.05, "phone"),
-        Collected(tmp_path / "late.mov", 1.37, "late"),
+        Collected(tmp_path / "late.mp4", 1.37, "late"),
     ]
     await session_of(tmp_path / "sessions", tmp_path / "videos", angles, 5.5)
     async with studio(tmp_path) as made:

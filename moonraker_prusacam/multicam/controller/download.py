@@ -44,8 +44,7 @@ LEAST_BYTES_S = 10_000.0  # over such a time; a device that trickles is as good 
 WRITE_BYTES = 1 << 20
 MB = 1e6
 
-SUFFIXES = (".mp4", ".mov", ".zip")
-# What the first octets of such files are: ISO 14496-12 and QuickTime boxes, or a ZIP.
+# What the first octets of files are: ISO 14496-12 and QuickTime boxes, or a ZIP.
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 ZIP = b"PK\x03\x04"
 PROBE_BYTES = 12
@@ -125,7 +124,7 @@ class Download:
                     await asyncio.to_thread(part.close)
             finally:
                 del self._coming[path]
-        suffix = await asyncio.to_thread(suffix_of, path, header.fileName)
+        suffix = await asyncio.to_thread(suffix_of, path)
         return Fetched(path, size_bytes, part.sha256, suffix, header.fileName)
 
     def _check(self, header: FileResponse, recording: Recording) -> None:
@@ -194,16 +193,19 @@ class Pace:
         self._written_s, self._unpaced_bytes = time.monotonic(), 0
 
 
-def suffix_of(path: Path, told_name: str) -> str:
-    """By what is in a file; raises MultiCamMalformed for what is no video."""
+def suffix_of(path: Path) -> str:
+    """By what is in a file; raises MultiCamMalformed for what is no video.
+
+    QuickTime is .mp4 as well: players tell the two by what is in them, and Mainsail
+    lists no .mov.
+    """
     try:
         with path.open("rb") as file:
             begin = file.read(PROBE_BYTES)
     except OSError as error:
         raise DiskRefused(f"{path}: {error.strerror}") from error
-    told = PurePosixPath(told_name).suffix.lower()
     if begin.startswith(ZIP):
         return ".zip"
     if begin[4:8] in BOXES:
-        return told if told in SUFFIXES[:2] else SUFFIXES[0]
+        return ".mp4"
     raise MultiCamMalformed("what the device sent is no video")

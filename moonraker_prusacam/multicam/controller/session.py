@@ -93,6 +93,7 @@ class Take:
     encoding: Work | None = None  # of a video that browsers do not play
     recorded_bytes: int | None = None  # before it was encoded
     recorded_sha256: str = ""
+    preview: Work | None = None  # the picture beside the video
     reason: str = ""
 
     @property
@@ -214,13 +215,15 @@ class Session(RecordFolder[SessionRecord]):
 
     @property
     def works(self) -> list[Work]:
-        """The videos that are, or were, made of what was collected."""
-        works = [*(take.encoding for take in self.record.takes), self.record.video]
+        """What is, or was, made of the videos that were collected."""
+        works = [self.record.video]
+        for take in self.record.takes:
+            works += take.encoding, take.preview
         return [work for work in works if work is not None]
 
     @property
     def is_in_work(self) -> bool:
-        """Whether a video is still to be made."""
+        """Whether some of that is still to be made."""
         return any(work.is_open for work in self.works)
 
     def part(self, take: Take) -> Path:

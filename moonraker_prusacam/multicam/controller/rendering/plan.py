@@ -150,12 +150,11 @@ def collected_video(session: Session, take: Take, folder: Path) -> Path:
     video = folder / take.video
     if not video.is_file():
         raise RenderError("its video is no longer there")
-    if take.suffix == ".mp4":
-        job = read_sidecar(video).get("job")
-        if not isinstance(job, dict) or job.get("id") != session.record.id:
-            raise RenderError("what has its name now is another video")
-    elif take.suffix != ".mov":
+    if take.suffix != ".mp4":
         raise RenderError(f"a {take.suffix or 'file'} cannot be played")
+    job = read_sidecar(video).get("job")
+    if not isinstance(job, dict) or job.get("id") != session.record.id:
+        raise RenderError("what has its name now is another video")
     return video
 
 

@@ -26,6 +26,7 @@ from moonraker_prusacam.multicam.controller.session import Phase, TakeState
 from moonraker_prusacam.tasks import TaskOwner
 
 from .encoding import Encoding, is_of_jpegs
+from .preview import Preview, lacks_preview
 from .side_by_side import SideBySide
 from .work import Work, WorkState
 
@@ -121,7 +122,7 @@ class Workshop:
         self._looked.set()
 
     async def plan(self, session: Session, *, is_asked: bool = False) -> None:
-        """Note in its record which videos are to be made, then make them.
+        """Note in its record what is to be made, then make it.
 
         ``is_asked``: somebody wants the video of all angles, whatever is configured.
         """
@@ -131,6 +132,9 @@ class Workshop:
                 if take.encoding is None or not take.encoding.is_open:
                     needs = await asyncio.to_thread(is_of_jpegs, session, take, folder)
                     take.encoding = Work() if needs else take.encoding
+        for take in record.takes:
+            if await asyncio.to_thread(lacks_preview, session, take, folder):
+                take.preview = Work()
         has_any = any(take.state is TakeState.COLLECTED for take in record.takes)
         is_missing = record.video is None or record.video.state is WorkState.FAILED
         is_wanted = is_missing and self._config.video == "side_by_side"
@@ -179,7 +183,10 @@ class Workshop:
                 log.warning("MultiCam: %s", error)
 
     def _jobs(self, session: Session) -> list[Job]:
-        """What is open, recordings first: what they become is quicker to read."""
+        """What is open, recordings first: what they become is quicker to read.
+
+        Last what nobody is told to wait for.
+        """
         record = session.record
         jobs: list[Job] = [
             Encoding(session, take, take.encoding, self._tools, self._videos_path)
@@ -197,6 +204,11 @@ class Workshop:
                     self._disk(session),
                 )
             )
+        jobs += [
+            Preview(session, take, take.preview, self._tools, self._videos_path)
+            for take in record.takes
+            if take.preview is not None and take.preview.is_open
+        ]
         return jobs
 
     async def _make(self, session: Session, job: Job) -> None:
