@@ -2,7 +2,7 @@
 #
 # Copyright (C) 2026 moonraker-prusacam contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real, small MP4 of JPEGs, by ffmpeg in a folder that is gone afterwards."""
+"""A real, small MP4 or QuickTime of JPEGs, by ffmpeg in a folder that goes then."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 ENCODE_TIMEOUT_S = 60.0
 PICTURE = "{:06d}.jpg"
 PICTURES = "%06d.jpg"
-VIDEO = "video.mp4"
+VIDEO = "video{}"
+QUICKTIME = ".mov"
 EVEN = "scale=trunc(iw/2)*2:trunc(ih/2)*2,format=yuv420p"
 
 
-async def encode(frames: Sequence[bytes], fps: float) -> bytes:
-    """The MP4 of ``frames``; raises RenderError, FfmpegMissing."""
+async def encode(frames: Sequence[bytes], fps: float, suffix: str = ".mp4") -> bytes:
+    """The MP4 of ``frames``, or QuickTime; raises RenderError, FfmpegMissing."""
+    video = VIDEO.format(suffix if suffix == QUICKTIME else ".mp4")
     async with workspace({}, None) as folder:
         await asyncio.to_thread(_write, folder, frames)
         ffmpeg = FFmpeg(await asyncio.to_thread(find_ffmpeg, None))
         arguments = ["-framerate", str(fps), "-i", PICTURES, "-vf", EVEN]
         arguments += ["-c:v", "libx264", "-preset", "ultrafast", "-threads", "1"]
-        arguments += ["-movflags", "+faststart", VIDEO]
+        arguments += ["-movflags", "+faststart", video]
         await ffmpeg.run(arguments, timeout_s=ENCODE_TIMEOUT_S, folder=folder)
         try:
-            return await asyncio.to_thread((folder / VIDEO).read_bytes)
+            return await asyncio.to_thread((folder / video).read_bytes)
         except OSError as error:
             raise RenderError(f"ffmpeg wrote nothing: {error.strerror}") from error
 

@@ -101,4 +101,13 @@ async def test_print_when_over_then_its_videos_are_played_by_a_browser(
         listed = await stand.call_engine("timelapse.videos")
         assert together.name in {video["video"] for video in listed["videos"]}
         assert together.with_suffix(".jpg").is_file()
-        await plays(folder, [together, ours])
+
+        phone: Path = videos / by_name["iphone"]["video"]
+        begin = (await asyncio.to_thread(phone.read_bytes))[:12]
+        assert begin.endswith(b"ftypqt  ")  # as it came, with the name that UIs list
+        await plays(folder, [together, ours, phone])
+
+        async def has_preview() -> bool:
+            return phone.with_suffix(".jpg").is_file()
+
+        await stand.until(has_preview, "the preview", TIMEOUT_S)

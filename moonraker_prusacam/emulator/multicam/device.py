@@ -279,7 +279,7 @@ class VirtualDevice:
         recording = self._recorded()
         self._disarm()
         if self._film is not None:
-            content = await self._film.end(shutter.fps)
+            content = await self._film.end(shutter.fps, self.kind.suffix)
             size_bytes = len(content)
             recording = attrs.evolve(recording, content=content, size_bytes=size_bytes)
         await asyncio.sleep(self.finish_s)

@@ -53,11 +53,14 @@ class Film:
             self._shooting.cancel()
             self._shooting = None
 
-    async def end(self, fps: float) -> bytes:
-        """The video, none where there is no frame; raises RenderError."""
+    async def end(self, fps: float, suffix: str = ".mp4") -> bytes:
+        """The video as files of ``suffix`` are, none where there is no frame.
+
+        Raises RenderError.
+        """
         self.drop()
         frames, self._frames = self._frames, []
-        return await encode(frames, fps) if frames else b""
+        return await encode(frames, fps, suffix) if frames else b""
 
     async def aclose(self) -> None:
         """Stop. Idempotent."""
