@@ -68,10 +68,14 @@ class DiskGuard:
         """
         return self.lacking_for(int(frames * frame_bytes * BYTES_A_FRAME))
 
+    def room_bytes(self) -> int:
+        """How much more may be stored, below 0 if there is too much; raises OSError."""
+        usage = shutil.disk_usage(self.path)
+        return usage.free - self.reserve(usage.total)
+
     def lacking_for(self, size_bytes: int) -> int:
         """How much too little room there is for so many bytes more; raises OSError."""
-        usage = shutil.disk_usage(self.path)
-        return max(0, size_bytes + self.reserve(usage.total) - usage.free)
+        return max(0, size_bytes - self.room_bytes())
 
     def require(self, size_bytes: int) -> None:
         """Raise DiskRefused if so much more takes what is to stay free; or OSError."""

@@ -217,7 +217,8 @@ class MultiCamCameraConfig:
     )
     fps: float = option(
         number(0, 120),
-        "Frames a second that are recorded at most; 0: all that the camera gives",
+        "Frames a second that are recorded at most; 0: all that the camera gives. "
+        "They become fewer where the whole print would not fit",
         default=0.0,
     )
     max_length_s: float = option(
@@ -228,8 +229,8 @@ class MultiCamCameraConfig:
     )
     max_storage_mb: int = option(
         integer(16, 1 << 20),
-        "Megabytes of recordings that are kept, the oldest go first; a single one "
-        "ends when it has as many",
+        "Megabytes of recordings that are kept, the oldest go first; no single one "
+        "has more",
         default=8192,
     )
     reserve_mb: int = option(

@@ -56,6 +56,14 @@ class PrintState:
     file: dict[str, str | float] = attrs.field(factory=dict)
 
     @property
+    def left_s(self) -> float | None:
+        """How long it still takes as the slicer thinks, None where it does not say."""
+        estimated_s = self.file.get("estimated_time")
+        if not isinstance(estimated_s, int | float) or estimated_s <= 0:
+            return None
+        return max(0.0, estimated_s - self.print_duration_s)
+
+    @property
     def is_active(self) -> bool:
         """Whether a print is under way, paused or not."""
         return self.state in ("printing", "paused")

@@ -107,7 +107,7 @@ class SyncedRecording:
                 host = "127.0.0.1" if bound.version == 4 else "::1"
             address = Address(host, port)
             name, announced_as = device.config.camera, device.announced_as
-            yield OwnDevice(name, address, announced_as, device.recorded)
+            yield OwnDevice(name, address, announced_as, device.recorded, device.expect)
 
 
 def _tools(config: Config, timelapse: Timelapse | None) -> VideoTools:

@@ -342,9 +342,7 @@ async def test_device_when_disk_is_full_then_recording_ends_and_stop_gives_it(
         recording = device.recording
         assert recording is not None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "moonraker_prusacam.disk.DiskGuard.lacking_for", lambda *_: 1 << 20
-            )
+            patch.setattr("moonraker_prusacam.disk.DiskGuard.room_bytes", lambda _: -1)
             async with asyncio.timeout(WAIT_S):
                 while device.recording is not None:
                     await standing.frame()

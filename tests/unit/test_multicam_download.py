@@ -44,17 +44,17 @@ MB = 1 << 20
 class Disk(DiskGuard):
     """A file system with so much room, of which ``path`` takes what is in it."""
 
-    room_bytes: int = 0
+    capacity_bytes: int = 0
     asked: list[int] = attrs.Factory(list)
 
     def lacking_for(self, size_bytes: int) -> int:
         self.asked.append(size_bytes)
         taken = sum(each.stat().st_size for each in self.path.iterdir())
-        return max(0, size_bytes + taken - self.room_bytes)
+        return max(0, size_bytes + taken - self.capacity_bytes)
 
 
-def guards(path: Path, room_bytes: int) -> list[DiskGuard]:
-    return [Disk(path, room_bytes=room_bytes)]
+def guards(path: Path, capacity_bytes: int) -> list[DiskGuard]:
+    return [Disk(path, capacity_bytes=capacity_bytes)]
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +99,7 @@ async def test_download_when_others_are_under_way_then_their_room_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "STALL_TIMEOUT_S", 60.0)
-    guard = Disk(tmp_path, room_bytes=10 * MB)
+    guard = Disk(tmp_path, capacity_bytes=10 * MB)
     downloads = Download(MB, lambda: [guard])
     async with Peer() as one, Peer() as other:
         for peer in (one, other):
@@ -128,7 +128,7 @@ async def test_download_when_others_are_under_way_then_their_room_is_taken(
 def test_part_when_somebody_else_takes_the_room_then_stops_before_the_last(
     tmp_path: Path,
 ) -> None:
-    guard = Disk(tmp_path, room_bytes=4 * MB)
+    guard = Disk(tmp_path, capacity_bytes=4 * MB)
     part = PartFile.create(tmp_path / "0.part", 3 * MB, [guard])
     part.append(bytearray(MB))
     (tmp_path / "frames").write_bytes(bytes(3 * MB + 1))

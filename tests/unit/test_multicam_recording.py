@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,12 +18,16 @@ from moonraker_prusacam.camera import Frame
 from moonraker_prusacam.disk import DiskGuard
 from moonraker_prusacam.errors import MultiCamRefused
 from moonraker_prusacam.multicam.device import recording as recording_module
-from moonraker_prusacam.multicam.device.recording import (
-    Recording,
-    RecordingLimits,
+from moonraker_prusacam.multicam.device.pace import (
+    LATE_S,
+    LONGEST_PERIOD_S,
+    UNKNOWN_AHEAD_S,
+    Ahead,
     Thinning,
+    period_s,
 )
-from moonraker_prusacam.multicam.device.recordings import Recordings
+from moonraker_prusacam.multicam.device.recording import Recording, RecordingLimits
+from moonraker_prusacam.multicam.device.recordings import Recorded, Recordings
 from moonraker_prusacam.multicam.device.ring import FrameRing
 from tests.support import jpeg
 
@@ -33,7 +38,10 @@ WAIT_S = 10.0
 BEGIN_S = 1_729_000_000.0
 MS_NS = 1_000_000
 PICTURE = jpeg.picture(16, 16)
+LARGE = PICTURE + bytes(15_000)
 PLENTY = 1 << 30
+MANY_S = 1e6
+SELDOM_MS = 11_000  # frames that come so seldom are all kept
 
 
 def frame_at(at_ms: float, took_ms: float = 0.0, data: bytes = PICTURE) -> Frame:
@@ -62,12 +70,25 @@ def times_of(ring: FrameRing, number: int = 0) -> list[int]:
 
 
 def recording_of(
-    ring: FrameRing, folder: Path, target_ms: float, max_bytes: int = PLENTY
+    ring: FrameRing,
+    folder: Path,
+    target_ms: float,
+    max_bytes: int = PLENTY,
+    ahead: Ahead | None = None,
 ) -> Recording:
     folder.mkdir(exist_ok=True)
     limits = RecordingLimits(DiskGuard(folder, 1), 3600.0, max_bytes)
     recordings = Recordings(folder, "Prusa-1A2B3C4D")
-    return Recording(ring, recordings, limits, BEGIN_S + target_ms / 1e3)
+    return Recording(ring, recordings, limits, BEGIN_S + target_ms / 1e3, ahead)
+
+
+async def written(
+    recording: Recording, running: asyncio.Task[Recorded], number: int
+) -> None:
+    """Wait until frames before ``number`` are in the file, or left out."""
+    while recording.next_number < number:
+        assert not running.done()
+        await asyncio.sleep(0.001)
 
 
 def test_ring_when_frames_are_written_then_they_go_by_age() -> None:
@@ -137,6 +158,78 @@ def test_thinning_when_camera_is_faster_then_rate_is_what_was_asked_for(
     kept = [each for frame in frames for each in thinning.kept([frame])]
     assert kept[0] is frames[0]
     assert len(kept) == pytest.approx(seconds * expected_fps, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("room", "ahead_s", "frame", "expected_s"),
+    [
+        (8e9, 3600, 150e3, 0.0675),  # 15 frames a second of 1080p for an hour
+        (8e9, 30 * 3600, 150e3, 2.025),
+        (100, 60, 200, LONGEST_PERIOD_S),
+        (-5, 60, 200, LONGEST_PERIOD_S),
+        (1e9, 1e6, 1e4, LONGEST_PERIOD_S),
+        (8e9, 60, 0, 7.5e-9),
+    ],
+)
+def test_period_when_room_and_time_are_known_then_they_are_over_together(
+    room: float, ahead_s: float, frame: float, expected_s: float
+) -> None:
+    assert period_s(room, ahead_s, frame) == pytest.approx(expected_s)
+
+
+def test_ahead_when_somebody_tells_it_then_that_and_some_more_when_it_was_wrong() -> (
+    None
+):
+    now_s = 1000.0
+    ahead = Ahead(lambda: now_s)
+    assert [ahead.seconds(s) for s in (0, 100, 5000)] == [UNKNOWN_AHEAD_S] * 2 + [5000]
+    ahead.expect(7200)
+    assert ahead.seconds(0) == 7200
+    now_s += 7000
+    assert ahead.seconds(80) == 200
+    now_s += 1000  # it takes longer
+    assert [ahead.seconds(s) for s in (80, 8000)] == [LATE_S, 2000]
+    ahead.forget()
+    assert ahead.seconds(0) == UNKNOWN_AHEAD_S
+
+
+@pytest.mark.parametrize(
+    ("told_s", "lasts_s"), [(1000, 1000), (1000, 1300), (None, 2000), (4000, 1000)]
+)
+async def test_recording_when_it_has_little_room_then_it_lasts_as_long_as_its_print(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told_s: float | None,
+    lasts_s: int,
+) -> None:
+    monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.001)
+    ring, now_s = FrameRing(PLENTY, MANY_S), 0.0
+    ring.add(frame_at(0, data=LARGE))
+    ahead = Ahead(lambda: now_s)
+    if told_s is not None:
+        ahead.expect(told_s)
+    most = 500 * len(LARGE)
+    recording = recording_of(ring, tmp_path, 0, max_bytes=most, ahead=ahead)
+    running = asyncio.create_task(recording.run())
+    async with asyncio.timeout(WAIT_S):
+        for second in range(1, lasts_s + 1):
+            now_s = float(second)
+            ring.add(frame_at(1000 * second, data=LARGE))
+            if second % 10 == 0:
+                await written(recording, running, ring.next_number)
+    recording.stop()
+    recorded = await running
+    track = await asyncio.to_thread(mp4.read_track, recorded.path)
+    times = await asyncio.to_thread(mp4.read_times, recorded.path)
+    assert recorded.size_bytes <= most
+    assert float(track.duration_s) >= lasts_s - LONGEST_PERIOD_S
+    begins = [times.seconds(begin) for begin in times.begins]
+    gaps_s = [after - before for before, after in pairwise(begins)]
+    assert max(gaps_s) <= LONGEST_PERIOD_S + 1
+    if told_s == lasts_s:
+        # As many as there is room for, and at the end not many fewer than at the begin.
+        assert track.frames > 400
+        assert max(gaps_s[: len(gaps_s) * 3 // 4]) <= 3
 
 
 async def test_recording_when_loop_was_late_then_begins_at_the_instant(
@@ -215,13 +308,13 @@ async def test_recording_when_it_is_as_large_as_may_be_then_ends_by_itself(
 ) -> None:
     monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.01)
     most = 20 * len(PICTURE)
-    ring = filled(0)
+    ring = filled(0, keep_s=MANY_S)
     recording = recording_of(ring, tmp_path, 0, max_bytes=most)
     running = asyncio.create_task(recording.run())
     at_ms = 0
     async with asyncio.timeout(WAIT_S):
         while not running.done():
-            at_ms += 40
+            at_ms += SELDOM_MS
             ring.add(frame_at(at_ms))
             await asyncio.sleep(0.001)
     recorded = await running
@@ -236,7 +329,7 @@ async def test_recording_when_it_grows_then_older_ones_make_room_for_it(
     monkeypatch.setattr(recording_module, "TRIM_BYTES", len(PICTURE))
     old = tmp_path / "Prusa-1A2B3C4D_1000.mp4"
     old.write_bytes(bytes(60 * len(PICTURE)))
-    ring = filled(0)
+    ring = filled(0, keep_s=MANY_S)
     recording = recording_of(ring, tmp_path, 0, max_bytes=100 * len(PICTURE))
     running = asyncio.create_task(recording.run())
     frames = 0
@@ -244,7 +337,7 @@ async def test_recording_when_it_grows_then_older_ones_make_room_for_it(
         while await asyncio.to_thread(old.exists):
             if frames < 80:  # no more than it may have itself
                 frames += 1
-                ring.add(frame_at(40 * frames))
+                ring.add(frame_at(SELDOM_MS * frames))
             await asyncio.sleep(0.001)
     assert not running.done()
     recording.stop()

@@ -365,6 +365,30 @@ async def test_recording_when_nobody_was_there_at_first_then_begun_in_the_print(
     assert made.device(0)["video"].startswith("cube_")
 
 
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ({"estimated_time": 3600.0}, [3500 * 1.25 + 300]),
+        ({"estimated_time": 60.0}, [300.0]),
+        ({"estimated_time": "long"}, []),
+        ({}, []),
+    ],
+)
+async def test_print_when_the_slicer_told_its_time_then_our_cameras_know_it(
+    tmp_path: Path, file: dict[str, Any], expected: list[float]
+) -> None:
+    told: list[float] = []
+    state = attrs.evolve(PRINTING, file=file, print_duration_s=100.0)
+    async with Peer() as peer, bench(tmp_path, peer) as made:
+        own = OwnDevice("bed", peer.address, expect=told.append)
+        made.controller.roster._own = lambda: [own]
+        await made.event("started", state)
+        await made.started()
+        await made.event("complete", attrs.evolve(state, state="complete"))
+        await made.done()
+    assert told == expected
+
+
 @pytest.mark.parametrize("is_printing", [False, True])
 async def test_recording_when_a_delay_is_asked_for_then_it_is_that(
     tmp_path: Path, is_printing: bool

@@ -35,17 +35,23 @@ def _nothing(file_id: str | None, file_name: str | None) -> Path | None:
     """No file of this host."""
 
 
+def _ignore(length_s: float) -> None:
+    """It takes all frames, whatever comes."""
+
+
 @attrs.frozen
 class OwnDevice:
     """A camera of ours; others hear of it by ``announced_as``.
 
-    ``recorded`` finds the file of a recording by its id or its name, and blocks.
+    ``recorded`` finds the file of a recording by its id or its name, and blocks;
+    ``expect`` is told how many seconds are still to be recorded.
     """
 
     name: str
     address: Address
     announced_as: str = ""
     recorded: Callable[[str | None, str | None], Path | None] = _nothing
+    expect: Callable[[float], None] = _ignore
 
 
 @attrs.frozen
@@ -118,6 +124,11 @@ class Roster:
             if own.address == take.address:
                 return own.recorded(take.file_id, take.file_name)
         return None
+
+    def expect(self, length_s: float) -> None:
+        """Tell cameras of ours how long a print still takes, as far as known."""
+        for own in self._own():
+            own.expect(length_s)
 
     def locate(self, take: Take) -> None:
         """Correct the address of a device that has another one by now."""

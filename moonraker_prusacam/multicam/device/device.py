@@ -26,6 +26,7 @@ from moonraker_prusacam.kernel_clock import read_clock
 from moonraker_prusacam.multicam.protocol.vocabulary import DeviceStatus
 from moonraker_prusacam.tasks import TaskOwner
 
+from .pace import Ahead
 from .recording import Recording, RecordingLimits, RecordingState
 from .ring import FrameRing
 
@@ -77,6 +78,7 @@ class Device:
         self.recordings = recordings
         self.ring = FrameRing(RING_BYTES, config.pre_roll_s)
         self._config = config
+        self._ahead = Ahead()
         self._limits = RecordingLimits(
             disk, config.max_length_s, config.max_storage_mb << 20, config.fps
         )
@@ -125,6 +127,10 @@ class Device:
     def is_recording(self) -> bool:
         """Whether frames go into a file."""
         return self.status in (DeviceStatus.RECORDING, DeviceStatus.STOPPING)
+
+    def expect(self, length_s: float) -> None:
+        """What is recorded, or will be next, lasts so much longer, as far as known."""
+        self._ahead.expect(length_s)
 
     def now_s(self) -> float:
         """The time by this host's clock, Unix seconds."""
@@ -199,7 +205,9 @@ class Device:
         return ended
 
     def _begin(self, target_s: float) -> Recording:
-        recording = Recording(self.ring, self.recordings, self._limits, target_s)
+        recording = Recording(
+            self.ring, self.recordings, self._limits, target_s, self._ahead
+        )
         self._recording, self._unclaimed = recording, None
         self._result = self._tasks.start("record", self._run(recording))
         return recording
@@ -219,6 +227,7 @@ class Device:
         finally:
             if self._recording is recording:
                 self._recording = None
+                self._ahead.forget()
         if recording.first is not None:
             self._unclaimed = ended
         if not isinstance(ended, MultiCamError):

@@ -21,6 +21,7 @@ import attrs
 from moonraker_prusacam.errors import MultiCamError, MultiCamRefused, VideoDamaged
 
 from .movie import Movie
+from .pace import Ahead, Thinning, period_s
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,25 +62,6 @@ class RecordingLimits:
     fps: float = 0.0
 
 
-class Thinning:
-    """Keeps at most ``fps`` frames a second, 0 for all, and the first one."""
-
-    def __init__(self, fps: float) -> None:
-        self._period_ns = int(1e9 / fps) if fps else 0
-        self._due_ns = 0
-
-    def kept(self, frames: list[RingFrame]) -> list[RingFrame]:
-        """Those of ``frames``, which follow the ones before, that are to be kept."""
-        kept = []
-        for frame in frames:
-            # Frames that come a little early are those that are due.
-            if frame.first_ns >= self._due_ns - self._period_ns // 10:
-                kept.append(frame)
-                next_ns = self._due_ns + self._period_ns
-                self._due_ns = max(next_ns, frame.first_ns + self._period_ns // 2)
-        return kept
-
-
 class Recording:
     """The frames of ``ring`` from ``target_s`` on, Unix seconds, until ``stop``.
 
@@ -92,6 +74,7 @@ class Recording:
         recordings: Recordings,
         limits: RecordingLimits,
         target_s: float,
+        ahead: Ahead | None = None,
     ) -> None:
         self.target_s = target_s
         self.state = RecordingState.SCHEDULED
@@ -108,6 +91,8 @@ class Recording:
         self._reason = ""
         self._trimmed_bytes = 0
         self._thinning = Thinning(limits.fps)
+        self._ahead = ahead or Ahead()
+        self._is_told_slowed = False
 
     @property
     def frames(self) -> int:
@@ -213,9 +198,12 @@ class Recording:
             return not self._reason
         self.missed += frames[0].number - self._number
         self._number = frames[-1].number + 1
-        frames = self._thinning.kept(frames)
+        came, frames = frames, self._thinning.kept(frames)
+        if self._thinning.is_slowed and len(frames) < len(came):
+            self._tell_slowed()
         size_bytes = sum(len(frame.data) for frame in frames)
-        if await asyncio.to_thread(self._limits.disk.lacking_for, size_bytes):
+        room_bytes = await asyncio.to_thread(self._limits.disk.room_bytes)
+        if size_bytes > room_bytes:
             self._reason = "the disk has no more room for it"
         elif movie.duration_s > self._limits.max_length_s:
             self._reason = f"{self._limits.max_length_s:g} s are the most"
@@ -223,8 +211,27 @@ class Recording:
             self._reason = f"{self._limits.max_bytes >> 20} MiB are the most"
         else:
             await asyncio.to_thread(movie.add, frames)
+            if frames:
+                self._ration(movie, room_bytes, size_bytes / len(frames))
             if movie.size_bytes > self._trimmed_bytes + TRIM_BYTES:
                 self._trimmed_bytes = movie.size_bytes
                 left_bytes = self._limits.max_bytes - movie.size_bytes
                 await asyncio.to_thread(self._recordings.trim, left_bytes)
         return not self._reason
+
+    def _ration(self, movie: Movie, room_bytes: float, frame_bytes: float) -> None:
+        """Take so many frames a second that the room suffices to the end."""
+        own_bytes = self._limits.max_bytes - movie.size_bytes
+        # The disk is not ours alone, and what is recorded is encoded on it, too.
+        room_bytes = min(own_bytes, room_bytes / 2)
+        ahead_s = self._ahead.seconds(movie.duration_s)
+        self._thinning.slow(period_s(room_bytes, ahead_s, frame_bytes))
+
+    def _tell_slowed(self) -> None:
+        if not self._is_told_slowed:
+            self._is_told_slowed = True
+            log.info(
+                "A recording keeps %.3g frames a second for now, so that there is room "
+                "until its end",
+                self._thinning.fps,
+            )

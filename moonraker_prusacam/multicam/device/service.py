@@ -104,6 +104,11 @@ class DeviceService:
         except (RecordingNotFound, OSError):
             return None
 
+    def expect(self, length_s: float) -> None:
+        """What is recorded, or will be next, lasts so much longer, as far as known."""
+        if self.device is not None:
+            self.device.expect(length_s)
+
     def status(self) -> dict[str, Any]:
         """What there is to know about it, for the status of the engine."""
         device, server = self.device, self.server
