@@ -232,6 +232,27 @@ async def test_recording_when_it_has_little_room_then_it_lasts_as_long_as_its_pr
         assert max(gaps_s[: len(gaps_s) * 3 // 4]) <= 3
 
 
+async def test_recording_when_there_is_room_then_no_frame_that_was_late_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_module, "FRAGMENT_S", 0.001)
+    ring = filled(0, keep_s=MANY_S)
+    ahead = Ahead()
+    ahead.expect(600)
+    # Room for 100 frames a second, of a camera that gives 25.
+    most = int(600 * 100 * len(PICTURE))
+    recording = recording_of(ring, tmp_path, 0, max_bytes=most, ahead=ahead)
+    running = asyncio.create_task(recording.run())
+    async with asyncio.timeout(WAIT_S):
+        for second in range(20):
+            for _ in range(25):  # a second's, all at once
+                ring.add(frame_at(1000 * (second + 1)))
+            await written(recording, running, ring.next_number)
+    recording.stop()
+    track = await asyncio.to_thread(mp4.read_track, (await running).path)
+    assert track.frames == 501
+
+
 async def test_recording_when_loop_was_late_then_begins_at_the_instant(
     tmp_path: Path,
 ) -> None:

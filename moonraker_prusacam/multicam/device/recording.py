@@ -212,20 +212,29 @@ class Recording:
         else:
             await asyncio.to_thread(movie.add, frames)
             if frames:
-                self._ration(movie, room_bytes, size_bytes / len(frames))
+                self._ration(movie, room_bytes, size_bytes / len(frames), came[-1])
             if movie.size_bytes > self._trimmed_bytes + TRIM_BYTES:
                 self._trimmed_bytes = movie.size_bytes
                 left_bytes = self._limits.max_bytes - movie.size_bytes
                 await asyncio.to_thread(self._recordings.trim, left_bytes)
         return not self._reason
 
-    def _ration(self, movie: Movie, room_bytes: float, frame_bytes: float) -> None:
+    def _ration(
+        self, movie: Movie, room_bytes: float, frame_bytes: float, newest: RingFrame
+    ) -> None:
         """Take so many frames a second that the room suffices to the end."""
+        assert self.first is not None  # noqa: S101
+        passed_s = (newest.first_ns - self.first.first_ns) / 1e9
+        if not passed_s:
+            return  # nobody knows how many there are
+        camera_period_s = passed_s / (newest.number - self.first.number)
         own_bytes = self._limits.max_bytes - movie.size_bytes
         # The disk is not ours alone, and what is recorded is encoded on it, too.
         room_bytes = min(own_bytes, room_bytes / 2)
         ahead_s = self._ahead.seconds(movie.duration_s)
-        self._thinning.slow(period_s(room_bytes, ahead_s, frame_bytes))
+        needed_s = period_s(room_bytes, ahead_s, frame_bytes)
+        # Frames that were late come at once: none is left out where all have room.
+        self._thinning.slow(needed_s if needed_s > camera_period_s else 0.0)
 
     def _tell_slowed(self) -> None:
         if not self._is_told_slowed:
