@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 FRAGMENT_S = 1.0
 """How much a crash costs at most, and how often the disk has work."""
 
+DISK_SHARE = 0.75
+"""Of what is free; others write as well, and what is recorded is encoded afterwards."""
+
 TRIM_BYTES = 64 << 20
 """After so much of it older recordings make room, where all have a limit."""
 
@@ -229,8 +232,7 @@ class Recording:
             return  # nobody knows how many there are
         camera_period_s = passed_s / (newest.number - self.first.number)
         own_bytes = self._limits.max_bytes - movie.size_bytes
-        # The disk is not ours alone, and what is recorded is encoded on it, too.
-        room_bytes = min(own_bytes, room_bytes / 2)
+        room_bytes = min(own_bytes, room_bytes * DISK_SHARE)
         ahead_s = self._ahead.seconds(movie.duration_s)
         needed_s = period_s(room_bytes, ahead_s, frame_bytes)
         # Frames that were late come at once: none is left out where all have room.
