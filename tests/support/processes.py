@@ -34,7 +34,9 @@ def members(group: int) -> dict[int, str]:
             )
             if int(its_group) == group and state != ZOMBIE:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
-                found[int(folder.name)] = b" ".join(words).decode(errors="replace")
+                # One that ends has lost its memory and files before it is a zombie.
+                if command := b" ".join(words).decode(errors="replace"):
+                    found[int(folder.name)] = command
     return found
 
 
