@@ -18,7 +18,14 @@ from moonraker_prusacam.errors import MultiCamRefused
 from moonraker_prusacam.multicam.controller import exchange
 from moonraker_prusacam.multicam.controller.session import RECORD
 from moonraker_prusacam.multicam_options import Address
-from tests.support.multicam_bench import COMPLETE, CONFIG, PRINTING, bench, hurry
+from tests.support.multicam_bench import (
+    COMPLETE,
+    CONFIG,
+    PRINTING,
+    Bench,
+    bench,
+    hurry,
+)
 from tests.support.multicam_peer import VIDEO, Peer, encoded
 
 if TYPE_CHECKING:
@@ -431,6 +438,14 @@ async def test_recording_when_there_is_no_device_then_refused(tmp_path: Path) ->
             await made.controller.start_recording()
 
 
+def expect_one_video(made: Bench) -> None:
+    """Of a device with two names one video is there, and none is missing."""
+    states = [made.device(number)["state"] for number in range(2)]
+    assert sorted(states) == ["collected", "twin"]
+    assert "another name" in made.device(states.index("twin"))["reason"]
+    assert made.controller.status()["totals"]["missing"] == 0
+
+
 async def test_device_when_it_has_two_names_then_one_of_them_fetches(
     tmp_path: Path,
 ) -> None:
@@ -439,11 +454,7 @@ async def test_device_when_it_has_two_names_then_one_of_them_fetches(
         await made.started()
         await made.event("complete", COMPLETE)
         await made.done()
-    states = [made.device(number)["state"] for number in range(2)]
-    assert sorted(states) == ["collected", "twin"]
-    assert "another name" in made.device(states.index("twin"))["reason"]
-    # Nothing is missing.
-    assert made.controller.status()["totals"]["missing"] == 0
+    expect_one_video(made)
 
 
 async def test_device_when_it_records_under_its_other_name_then_it_is_not_missed(
@@ -465,10 +476,7 @@ async def test_device_when_it_records_under_its_other_name_then_it_is_not_missed
             await made.started()
             await made.event("complete", COMPLETE)
             await made.done()
-    states = [made.device(number)["state"] for number in range(2)]
-    assert sorted(states) == ["collected", "twin"]
-    assert "another name" in made.device(states.index("twin"))["reason"]
-    assert made.controller.status()["totals"]["missing"] == 0
+    expect_one_video(made)
 
 
 async def test_record_when_it_is_damaged_then_left_alone(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ GONE = (PrintEventKind.SHUTDOWN, PrintEventKind.DISCONNECTED)
 """The print is over, though Klipper's last word may be that it runs."""
 PRINTING_BYTES_S = 2e6
 """What a download may take of the disk and the network beside a print."""
-ESTIMATES_ERR, UNESTIMATED_S = 1.25, 300.0
+ESTIMATE_FACTOR, UNESTIMATED_S = 1.25, 300.0
 """A print may take so much longer than the slicer thinks; heating is in no estimate."""
 CLOCK_NOT_SET = (
     "the clock of this host is not set, so offsets are guesses; see 'timedatectl'"
@@ -290,7 +290,7 @@ class MultiCamController:
                 continue
             elif isinstance(step, Learn):
                 if (left_s := step.state.left_s) is not None:
-                    self.roster.expect(left_s * ESTIMATES_ERR + UNESTIMATED_S)
+                    self.roster.expect(left_s * ESTIMATE_FACTOR + UNESTIMATED_S)
                 if session.note_print(step.state, step.started_s):
                     await self._sessions.save(session)
             elif isinstance(step, End):
